@@ -1,0 +1,1 @@
+"""Painting: a plan's masks and prompts become pixels."""

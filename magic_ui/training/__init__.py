@@ -1,0 +1,1 @@
+"""Training: the embedded models' recipes (from scratch on rendered pairs)."""
