@@ -1,0 +1,1 @@
+"""Datasets of defects: reading DS-MVTec and MVTec AD, and writing results in their layouts."""

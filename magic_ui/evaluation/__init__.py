@@ -1,0 +1,1 @@
+"""Measuring results: metrics, baselines, the report."""

@@ -1,0 +1,1 @@
+"""Bulk jobs: thousands of results, on one machine or on a cluster."""
