@@ -65,6 +65,32 @@ class _Order:
     request: dict[str, Any]
 
 
+def draw_plan(image: Any, instruction: str, *, mask_source: str | np.ndarray = "auto", mask_shape: str = "defect",
+              align: bool = True, reference: Any = None, foreground: np.ndarray | None = None, band_width: float = 0.25,
+              pixels_per_mm: float | None = None, seed: int = 0) -> Plan:
+    """:meth:`DefectStudio.plan` without a checkpoint: its targets' prompts are still empty."""
+    decoded = decode_image(image)
+    height, width = decoded.pixels.shape[:2]
+    drawn = None
+    if not isinstance(mask_source, str):
+        drawn, mask_source = load_mask(mask_source, (height, width), field="mask_source"), "auto"
+    else:
+        require_choice("mask_source", mask_source, MASK_SOURCES)
+    require_choice("mask_shape", mask_shape, MASK_SHAPES)
+    if foreground is not None:
+        foreground = load_mask(foreground, (height, width), field="foreground")
+    if pixels_per_mm is not None:
+        pixels_per_mm = float(require_number("pixels_per_mm", pixels_per_mm, 0.01, 10_000))
+    plan = make_plan(
+        decoded.pixels, parse_instruction(instruction), alpha=decoded.alpha, foreground=foreground,
+        mask_source=mask_source, mask_shape=mask_shape, drawn_mask=drawn, align=bool(align), reference=reference,
+        band_width=float(require_number("band_width", band_width, 0.1, 0.5)), pixels_per_mm=pixels_per_mm,
+        seed=require_seed(seed))
+    plan.notes[:0] = decoded.notes
+    plan.options = {**plan.options, "instruction": require_text("instruction", instruction)}
+    return plan
+
+
 class DefectStudio:
     """Plans and paints with one checkpoint. Safe to share between threads: a call keeps nothing on the object."""
 
@@ -102,25 +128,8 @@ class DefectStudio:
         Raises:
             InputError: names the argument and what to do.
         """
-        decoded = decode_image(image)
-        height, width = decoded.pixels.shape[:2]
-        drawn = None
-        if not isinstance(mask_source, str):
-            drawn, mask_source = load_mask(mask_source, (height, width), field="mask_source"), "drawn"
-        else:
-            require_choice("mask_source", mask_source, MASK_SOURCES)
-        require_choice("mask_shape", mask_shape, MASK_SHAPES)
-        if foreground is not None:
-            foreground = load_mask(foreground, (height, width), field="foreground")
-        if pixels_per_mm is not None:
-            pixels_per_mm = float(require_number("pixels_per_mm", pixels_per_mm, 0.01, 10_000))
-        plan = make_plan(
-            decoded.pixels, parse_instruction(instruction), alpha=decoded.alpha, foreground=foreground,
-            mask_source=mask_source, mask_shape=mask_shape, drawn_mask=drawn, align=bool(align), reference=reference,
-            band_width=float(require_number("band_width", band_width, 0.1, 0.5)), pixels_per_mm=pixels_per_mm,
-            seed=require_seed(seed))
-        plan.notes[:0] = decoded.notes
-        plan.options = {**plan.options, "instruction": require_text("instruction", instruction)}
+        plan = draw_plan(image, instruction, mask_source=mask_source, mask_shape=mask_shape, align=align, reference=reference,
+                         foreground=foreground, band_width=band_width, pixels_per_mm=pixels_per_mm, seed=seed)
         for target in plan.targets:
             target.prompt = build_prompt(target.spec, language=self.checkpoint.prompt_language)
         return plan

@@ -48,8 +48,10 @@ def test_same_seed_same_bits_and_seeds_count_up(studio, plan):
 
 
 def test_record_reproduces_bit_for_bit(studio, plan, part):
-    for results in (studio.generate(plan, anomaly_strength=0.4, num_images=2, seed=1, text_noise_scale=0.5),
-                    studio.sweep(plan, [0.2, 0.9], seed=1, candidates=2)):
+    for results in (
+        studio.generate(plan, anomaly_strength=0.4, num_images=2, seed=1, text_noise_scale=0.5),
+        studio.sweep(plan, [0.2, 0.9], seed=1, candidates=2),
+    ):
         for result in results:
             record = json.loads(json.dumps(result.record))
             assert studio.reproduce(record, part).image.tobytes() == result.image.tobytes()
@@ -89,8 +91,23 @@ def test_places_far_apart_get_their_own_crop(studio, part):
 BAD_NUMBERS = [float("nan"), float("inf"), float("-inf"), "abc", "1", True, [], -1, 1e309]
 
 
-@pytest.mark.parametrize("name", ["anomaly_strength", "num_images", "seed", "text_noise_scale", "anomaly_noise", "guidance_scale",
-                                  "anomaly_stop_step", "num_inference_steps", "candidates", "feather", "eta_mask", "preview_every"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "anomaly_strength",
+        "num_images",
+        "seed",
+        "text_noise_scale",
+        "anomaly_noise",
+        "guidance_scale",
+        "anomaly_stop_step",
+        "num_inference_steps",
+        "candidates",
+        "feather",
+        "eta_mask",
+        "preview_every",
+    ],
+)
 def test_bad_numbers_are_refused_by_name(studio, plan, name):
     for value in BAD_NUMBERS:
         with pytest.raises(InputError) as caught:
@@ -102,14 +119,26 @@ def test_bad_numbers_are_refused_by_name(studio, plan, name):
 
 
 def test_bad_choices_and_unknown_settings_are_refused(studio, plan, part):
-    for settings in ({"guidance_schedule": "steep"}, {"use_random_mask": "yes"}, {"no_such_setting": 1}, {"negative_prompt": 3}):
+    for settings in (
+        {"guidance_schedule": "steep"},
+        {"use_random_mask": "yes"},
+        {"no_such_setting": 1},
+        {"negative_prompt": 3},
+    ):
         with pytest.raises(InputError):
             studio.generate(plan, **settings)
     for strengths in ([], "0.5", [0.1] * 17, [2], None, [float("nan")]):
         with pytest.raises(InputError):
             studio.sweep(plan, strengths)
-    for settings in ({"mask_source": "magic"}, {"mask_shape": "star"}, {"band_width": 0.9}, {"seed": -1}, {"pixels_per_mm": 0},
-                     {"mask_source": np.zeros(part.shape[:2], bool)}, {"mask_source": np.ones((5, 5), bool)}):
+    for settings in (
+        {"mask_source": "magic"},
+        {"mask_shape": "star"},
+        {"band_width": 0.9},
+        {"seed": -1},
+        {"pixels_per_mm": 0},
+        {"mask_source": np.zeros(part.shape[:2], bool)},
+        {"mask_source": np.ones((5, 5), bool)},
+    ):
         with pytest.raises(InputError):
             studio.plan(part, "scratch", **settings)
 
@@ -125,5 +154,7 @@ def test_masks_of_the_user_full_and_single_pixel(studio, part):
 def test_takes_paths_and_pil(studio, part, tmp_path):
     path = tmp_path / "part.png"
     Image.fromarray(part).save(path)
-    plans = [studio.plan(source, "scratch", seed=3) for source in (part, path, str(path), Image.fromarray(part))]
+    plans = [
+        studio.plan(source, "scratch", seed=3) for source in (part, path, str(path), Image.fromarray(part))
+    ]
     assert all((p.mask == plans[0].mask).all() for p in plans) and plans[0].mask.any()

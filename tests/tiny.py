@@ -10,8 +10,14 @@ import torch
 PROMPT_LENGTH = 24
 
 
-def save_tiny_checkpoint(folder: Path, *, conditioning: str = "masked", prediction_type: str = "epsilon", seed: int = 0,
-                         **scheduler_options: object) -> Path:
+def save_tiny_checkpoint(
+    folder: Path,
+    *,
+    conditioning: str = "masked",
+    prediction_type: str = "epsilon",
+    seed: int = 0,
+    **scheduler_options: object,
+) -> Path:
     """Write random weights of a 64 px inpainting model (latents 16 × 16, cell 4) to ``folder`` and return it."""
     from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
     from transformers import CLIPTextConfig, CLIPTextModel
@@ -21,29 +27,68 @@ def save_tiny_checkpoint(folder: Path, *, conditioning: str = "masked", predicti
 
     torch.manual_seed(seed)
     unet = UNet2DConditionModel(
-        sample_size=16, in_channels=9, out_channels=4, block_out_channels=(16, 32), layers_per_block=1,
-        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"), up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
-        norm_num_groups=8, cross_attention_dim=16, attention_head_dim=2)
+        sample_size=16,
+        in_channels=9,
+        out_channels=4,
+        block_out_channels=(16, 32),
+        layers_per_block=1,
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
+        norm_num_groups=8,
+        cross_attention_dim=16,
+        attention_head_dim=2,
+    )
     vae = AutoencoderKL(
-        block_out_channels=(8, 16, 16), latent_channels=4, norm_num_groups=8, sample_size=64, scaling_factor=0.5,
-        down_block_types=("DownEncoderBlock2D",) * 3, up_block_types=("UpDecoderBlock2D",) * 3)
+        block_out_channels=(8, 16, 16),
+        latent_channels=4,
+        norm_num_groups=8,
+        sample_size=64,
+        scaling_factor=0.5,
+        down_block_types=("DownEncoderBlock2D",) * 3,
+        up_block_types=("UpDecoderBlock2D",) * 3,
+    )
     captions = ["thin scratch on the screw head", "螺丝头部的细划痕 (thin scratch)", "rust on the thread"]
     train_tokenizer(captions, 600, PROMPT_LENGTH, folder / "tokenizer")
     from transformers import CLIPTokenizer
 
     tokenizer = CLIPTokenizer.from_pretrained(folder / "tokenizer")
-    text_encoder = CLIPTextModel(CLIPTextConfig(
-        vocab_size=len(tokenizer), hidden_size=16, intermediate_size=32, num_hidden_layers=2, num_attention_heads=2,
-        max_position_embeddings=PROMPT_LENGTH, projection_dim=16, bos_token_id=tokenizer.bos_token_id,
-        eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id))
-    options = {"clip_sample": False, "steps_offset": 1, "beta_schedule": "scaled_linear", "beta_start": 0.00085,
-               "beta_end": 0.012, "set_alpha_to_one": False, "prediction_type": prediction_type} | scheduler_options
+    text_encoder = CLIPTextModel(
+        CLIPTextConfig(
+            vocab_size=len(tokenizer),
+            hidden_size=16,
+            intermediate_size=32,
+            num_hidden_layers=2,
+            num_attention_heads=2,
+            max_position_embeddings=PROMPT_LENGTH,
+            projection_dim=16,
+            bos_token_id=tokenizer.bos_token_id,
+            eos_token_id=tokenizer.eos_token_id,
+            pad_token_id=tokenizer.pad_token_id,
+        )
+    )
+    options = {
+        "clip_sample": False,
+        "steps_offset": 1,
+        "beta_schedule": "scaled_linear",
+        "beta_start": 0.00085,
+        "beta_end": 0.012,
+        "set_alpha_to_one": False,
+        "prediction_type": prediction_type,
+    } | scheduler_options
     DDIMScheduler(**options).save_pretrained(folder / "scheduler")
     unet.save_pretrained(folder / "unet")
     vae.save_pretrained(folder / "vae")
     text_encoder.save_pretrained(folder / "text_encoder")
-    (folder / "magic_ui.json").write_text(json.dumps({
-        "conditioning": conditioning, "num_inference_steps": 6, "guidance_scale": 5.0, "resolution": 64,
-        "prompt_language": "bilingual"}))
+    (folder / "magic_ui.json").write_text(
+        json.dumps(
+            {
+                "conditioning": conditioning,
+                "num_inference_steps": 6,
+                "guidance_scale": 5.0,
+                "resolution": 64,
+                "prompt_language": "bilingual",
+            }
+        )
+    )
     write_checksums(folder)
     return folder

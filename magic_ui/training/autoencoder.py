@@ -63,7 +63,7 @@ def train_autoencoder(recipe: Recipe, pairs: PairSet, state_path: Path, device: 
         loss.backward()
         torch.nn.utils.clip_grad_norm_(vae.parameters(), 1.0)
         optimizer.step()
-        if (step + 1) % 100 == 0 or step + 1 == options["steps"]:
+        if (step + 1) % options.get("save_every", 100) == 0 or step + 1 == options["steps"]:
             save_state(state_path, {"step": step + 1, "model": vae.state_dict(), "optimizer": optimizer.state_dict()})
         if (step + 1) % 20 == 0:
             report(step + 1, options["steps"], loss.item())

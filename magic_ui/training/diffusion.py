@@ -29,16 +29,30 @@ def turn(array: np.ndarray, view: int) -> np.ndarray:
     return np.ascontiguousarray(turned[..., ::-1] if view >= 4 else turned)
 
 
+def change_tone(pictures: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    """One scene's pictures (uint8 [N, W, W, 3]) under another exposure, contrast and slight tint, all of them alike."""
+    gamma, gain = np.exp(generator.uniform(-0.35, 0.35)), np.exp(generator.uniform(-0.2, 0.45))
+    tint = 1 + generator.uniform(-0.06, 0.06, 3)
+    curve = np.arange(256)[:, None] / 255
+    table = np.clip(255 * gain * tint * curve**gamma, 0, 255).round().astype(np.uint8)  # [256, 3]
+    return np.stack([table[pictures[..., c], c] for c in range(3)], axis=-1)
+
+
 @torch.no_grad()
 def encode_pairs(vae: Any, pairs: PairSet, views: int, seed: int, device: torch.device, report: Any) -> LatentSet:
-    """Encode every picture once per view; scene s uses views (s, s + 3, ...) mod 8 so that all eight occur."""
+    """Encode every picture once per view; scene s uses views (s, s + 3, ...) mod 8 so that all eight occur.
+
+    Every view but the first is also seen under another exposure, contrast and tint.
+    """
     scenes, pictures, width = pairs.pictures.shape[:3]
-    latents, masks = [], np.zeros((views, *pairs.masks.shape), bool)
+    latents: list[torch.Tensor] = []
+    masks = np.zeros((views, *pairs.masks.shape), bool)
     for view in range(views):
         per_view = []
         for s in range(scenes):
             which = (s + 3 * view + seed) % 8
-            images = turn(pairs.pictures[s].transpose(0, 3, 1, 2), which)
+            toned = change_tone(pairs.pictures[s], np.random.default_rng([seed, 4, view, s])) if view else pairs.pictures[s]
+            images = turn(toned.transpose(0, 3, 1, 2), which)
             batch = torch.from_numpy(images).to(device).float() / 127.5 - 1
             per_view.append(vae.encode(batch.contiguous(memory_format=torch.channels_last)).latent_dist.mean.half().cpu())
             masks[view, s] = turn(pairs.masks[s], which)
@@ -139,7 +153,7 @@ def train_diffusion(recipe: Recipe, pairs: PairSet, vae: Any, tokenizer: Any, st
         optimizer.step()
         average.update()
         running = loss.item() if running is None else 0.98 * running + 0.02 * loss.item()
-        if (step + 1) % 200 == 0 or step + 1 == options["steps"]:
+        if (step + 1) % options.get("save_every", 200) == 0 or step + 1 == options["steps"]:
             save_state(state_path, {"step": step + 1, "unet": unet.state_dict(), "optimizer": optimizer.state_dict(),
                                     "text_encoder": text_encoder.state_dict(), "average": average.state()})
         if (step + 1) % 20 == 0:

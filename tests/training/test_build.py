@@ -1,0 +1,136 @@
+import importlib
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from magic_ui import DefectStudio, InputError
+from magic_ui.training.autoencoder import normalize_latents
+from magic_ui.training.build import train_from_scratch
+from magic_ui.training.captions import sample_caption, spec_of_variant
+from magic_ui.training.pairs import load_pairs, loosen_mask, mask_cells
+from magic_ui.training.progress import learning_rate, load_state
+from magic_ui.training.recipe import Recipe, load_recipe
+
+
+@pytest.fixture(scope="module")
+def scenes(tmp_path_factory):
+    """Six scenes of noise with dark squares for defects, in the renderer's format."""
+    folder = tmp_path_factory.mktemp("scenes")
+    generator = np.random.default_rng(0)
+    for index in range(6):
+        normal = generator.integers(90, 160, (80, 80, 3), dtype=np.uint8)
+        defective, masks = np.stack([normal] * 3), np.zeros((3, 80, 80), bool)
+        for v in range(3):
+            y, x = generator.integers(20, 50, 2)
+            masks[v, y : y + 9, x : x + 14] = True
+            defective[v][masks[v]] = 20 + 60 * v
+        variants = [{"defect": d, "severity": s, "thickness": "thin", "thickness_mm": 0.1, "part": p, "morphology": ["fine"], "count": 2}
+                    for d, s, p in (("scratch", "slight", "head"), ("dent", "severe", "teeth"), ("corrosion", None, None))]
+        meta = json.dumps({"category": "screw", "variants": variants})
+        np.savez_compressed(folder / f"scene_{index:06d}.npz", normal=normal, defective=defective, mask=masks, meta=meta)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def recipe():
+    return Recipe(
+        name="test", resolution=64, seed=1,
+        autoencoder={"block_out_channels": [8, 16, 16], "latent_channels": 4, "norm_num_groups": 8, "scaling_factor": 1.0,
+                     "down_block_types": ["DownEncoderBlock2D"] * 3, "up_block_types": ["UpDecoderBlock2D"] * 3,
+                     "mid_block_add_attention": False, "sample_size": 64},
+        unet={"sample_size": 16, "in_channels": 9, "out_channels": 4, "block_out_channels": [16, 32], "layers_per_block": 1,
+              "down_block_types": ["DownBlock2D", "CrossAttnDownBlock2D"], "up_block_types": ["CrossAttnUpBlock2D", "UpBlock2D"],
+              "norm_num_groups": 8, "cross_attention_dim": 16, "attention_head_dim": 2},
+        text_encoder={"hidden_size": 16, "intermediate_size": 32, "projection_dim": 16, "num_hidden_layers": 1,
+                      "num_attention_heads": 2, "max_position_embeddings": 48},
+        scheduler={"prediction_type": "v_prediction", "rescale_betas_zero_snr": True, "timestep_spacing": "trailing", "clip_sample": False},
+        tokenizer={"vocab_size": 600},
+        autoencoder_training={"steps": 4, "batch_size": 2, "patch": 32, "learning_rate": 1e-3, "kl_weight": 1e-6, "edge_weight": 0.5, "mask_weight": 1.0,
+                              "save_every": 2},
+        diffusion_training={"steps": 4, "batch_size": 2, "learning_rate": 1e-3, "warmup": 2, "ema_decay": 0.9, "caption_dropout": 0.1,
+                            "identity_share": 0.1, "text_noise_scale": 1.0, "mask_weight": 4.0, "save_every": 2},
+        card={"conditioning": "normal", "prompt_language": "bilingual", "num_inference_steps": 4, "guidance_scale": 3.0})
+
+
+def weights(folder):
+    return {p.name + p.parent.name: p.read_bytes() for p in sorted(folder.rglob("*.safetensors"))}
+
+
+@pytest.fixture(scope="module")
+def trained(scenes, recipe, tmp_path_factory):
+    return train_from_scratch(recipe, scenes, tmp_path_factory.mktemp("run"), device="cpu")
+
+
+def test_one_command_makes_a_checkpoint_that_paints(trained):
+    studio = DefectStudio.from_pretrained(trained, device="cpu")
+    assert studio.checkpoint.conditioning == "normal"
+    image, mask = np.full((96, 96, 3), 120, np.uint8), np.zeros((96, 96), bool)
+    mask[40:60, 30:50] = True
+    result = studio.generate(studio.plan(image, "划痕", mask_source=mask))[0]
+    assert (np.asarray(result.image)[~mask] == 120).all()
+
+
+@pytest.mark.parametrize("stage", ["autoencoder", "diffusion"])
+def test_an_interrupted_run_ends_with_the_same_weights(stage, trained, scenes, recipe, tmp_path, monkeypatch):
+    module = importlib.import_module(f"magic_ui.training.{stage}")
+
+    def interrupted_in_step_three(step, steps, peak, warmup):
+        if step == 3:
+            raise KeyboardInterrupt
+        return learning_rate(step, steps, peak, warmup)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "learning_rate", interrupted_in_step_three)
+        with pytest.raises(KeyboardInterrupt):
+            train_from_scratch(recipe, scenes, tmp_path, device="cpu")
+    assert load_state(tmp_path / "state" / f"{stage}.pt")["step"] == 2
+    assert weights(train_from_scratch(recipe, scenes, tmp_path, device="cpu")) == weights(trained)
+
+
+def test_latents_are_normalised_inside_the_autoencoder(recipe):
+    from diffusers import AutoencoderKL
+
+    torch.manual_seed(0)
+    vae = AutoencoderKL(**recipe.autoencoder).eval()
+    images = torch.rand(16, 3, 64, 64) * 2 - 1
+    with torch.no_grad():
+        before = vae.decode(vae.encode(images).latent_dist.mean).sample
+        std_before = vae.encode(images).latent_dist.std
+    mean, std = normalize_latents(vae, images)
+    with torch.no_grad():
+        posterior = vae.encode(images).latent_dist
+        after = vae.decode(posterior.mean).sample
+    assert torch.allclose(posterior.mean.mean(dim=(0, 2, 3)), torch.zeros(4), atol=1e-3)
+    assert torch.allclose(posterior.mean.std(dim=(0, 2, 3)), torch.ones(4), atol=1e-3)
+    assert torch.allclose(posterior.std, std_before / std[:, None, None], rtol=1e-3)
+    assert torch.allclose(before, after, atol=1e-3)
+
+
+def test_captions_name_the_defect_and_vary(generator):
+    spec = spec_of_variant("screw", {"defect": "scratch", "part": "teeth", "severity": "severe", "thickness": "thin",
+                                     "thickness_mm": 0.15, "morphology": ["fine"], "count": 2})
+    assert spec.part is None and spec.severity == "severe"
+    captions = {sample_caption(spec, generator, "en") for _ in range(60)}
+    assert len(captions) > 10 and all("scratch" in caption for caption in captions)
+    assert all("划痕" in sample_caption(spec, generator, "zh") for _ in range(10))
+
+
+def test_masks_are_loosened_never_shrunk_and_cells_never_empty(generator):
+    mask = np.zeros((80, 80), bool)
+    mask[33, 20:60] = True
+    for _ in range(20):
+        assert (loosen_mask(mask, generator) >= mask).all()
+    assert mask_cells(mask, 4).sum() == 10
+
+
+def test_unknown_recipe_and_empty_folder_are_refused(tmp_path):
+    with pytest.raises(InputError, match="recipe"):
+        load_recipe("no-such")
+    (tmp_path / "bad.toml").write_text("name = 1\n")
+    with pytest.raises(InputError, match="recipe"):
+        load_recipe(str(tmp_path / "bad.toml"))
+    with pytest.raises(InputError, match="data"):
+        load_pairs(tmp_path)
+    assert load_recipe("magic-tiny").resolution == 128
