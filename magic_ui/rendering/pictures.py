@@ -1,0 +1,112 @@
+"""Whole pictures of clean parts, and of one defect on them, for the gallery.
+
+`python -m magic_ui.rendering.pictures --output DIR --size 1024 --category screw --seed 3` writes
+`screw_3.png` and its foreground mask `screw_3_foreground.png`; with `--defect scratch` also the defective
+picture and its exact mask.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+
+def render_picture(
+    category: str,
+    seed: int,
+    size: int = 1024,
+    defect: str | None = None,
+    *,
+    severity: str = "moderate",
+    spp: int = 96,
+) -> dict:
+    """Square picture of a random part, the same for the same arguments.
+
+    Returns normal uint8 [size, size, 3], foreground bool [size, size], meta (dict) and, with a `defect`,
+    defective uint8 [size, size, 3] and mask bool [size, size]. `size` is in pixels, `spp` in samples a
+    pixel.
+    """
+    from magic_ui.rendering import compose
+    from magic_ui.rendering.sensor import LUMINANCE, expose, random_sensor
+    from magic_ui.rendering.stage import Camera
+
+    generator = np.random.default_rng([seed, 77])
+    part = compose.random_part(generator, category)
+    field = 42.0 if part.fills_frame else 1.28 * part.size
+    camera = compose.camera_above(generator, part, size, field=field, tilt=9.0)
+    finish = compose.finish_for(generator, part, field * 0.4)
+    # Seen whole, a part shows less of its relief than its grain up close.
+    finish.height = finish.height * 0.35
+    extent = float(np.exp(np.log(part.defect_range).mean())) * 1.2
+    anchor = compose.choose_anchor(generator, part, camera.eye)
+    stage = compose.build_stage(
+        generator,
+        part,
+        finish,
+        anchor=anchor,
+        chart_size=1.45 * extent,
+        ground_period=field * 0.9,
+        ground_kind="paper",
+    )
+    box = (0, 0, size, size)
+    fine = Camera(camera.eye, camera.target, 2 * size)
+    uv, on_part = stage.look_up(fine, (0, 0, 2 * size, 2 * size))
+    foreground = compose.pool(on_part, 0.5)
+    clean = stage.render(camera, box, spp=spp, seed=seed, depth=4)
+    sensor = random_sensor(generator, clean, foreground)
+    # The ground of a well exposed inspection picture is light grey, about 0.75 of full scale after gamma.
+    gain = 0.52 / max(float(np.quantile(clean @ LUMINANCE, 0.9)), 1e-4)
+    sensor = replace(
+        sensor, gain=gain, grey=sensor.grey or category == "screw", noise=0.004, blur=0.0, jpeg=None
+    )
+    meta = {"category": category, "finish": finish.name, "grey": sensor.grey, "labels": part.labels}
+    result = {"normal": expose(clean, sensor), "foreground": foreground, "meta": meta}
+    if defect is not None:
+        variant = compose.draw_variant(generator, part, defect, severity, extent, 1.45 * extent, field / size)
+        drawn = compose.render_variant(
+            stage, camera, box, variant, compose.surface_of(finish), clean, (uv, on_part), spp=spp, seed=seed
+        )
+        if drawn is not None:
+            result |= {"defective": expose(drawn[0], sensor), "mask": drawn[1]}
+            meta["defect"] = drawn[2]
+    return result
+
+
+def main() -> None:
+    """Command line of the module."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--output", type=Path, required=True)
+    parser.add_argument("--category", default="screw")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--size", type=int, default=1024)
+    parser.add_argument("--spp", type=int, default=96)
+    parser.add_argument("--defect")
+    parser.add_argument("--severity", default="moderate")
+    options = parser.parse_args()
+    options.output.mkdir(parents=True, exist_ok=True)
+    picture = render_picture(
+        options.category,
+        options.seed,
+        options.size,
+        options.defect,
+        severity=options.severity,
+        spp=options.spp,
+    )
+    stem = f"{options.category}_{options.seed}"
+    Image.fromarray(picture["normal"]).save(options.output / f"{stem}.png")
+    Image.fromarray(picture["foreground"]).convert("L").save(options.output / f"{stem}_foreground.png")
+    if "defective" in picture:
+        Image.fromarray(picture["defective"]).save(options.output / f"{stem}_{options.defect}.png")
+        Image.fromarray(picture["mask"]).convert("L").save(
+            options.output / f"{stem}_{options.defect}_mask.png"
+        )
+    print(json.dumps(picture["meta"]))
+
+
+if __name__ == "__main__":
+    main()
