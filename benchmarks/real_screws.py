@@ -1,7 +1,7 @@
 """Measure the road on pictures of normal parts: python benchmarks/real_screws.py DATA [--foreground FOLDER].
 
-DATA holds pictures (DS-MVTec's screw/image/good, say). Three instructions on each of the first N: pixels changed outside
-the mask, share of the mask on the object, strength against change, seconds a picture and a four-strength sweep.
+DATA holds pictures (DS-MVTec's screw/image/good, say). Three instructions on each of the first N: pixels changed
+outside the mask, share of the mask on the object, strength against change, seconds a picture and a four-strength sweep.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ def spearman(x: list[float], y: list[float]) -> float:
 
 
 def main() -> None:
+    """Command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", type=Path)
     parser.add_argument("--foreground", type=Path, help="folder of NNN_mask.png to check the masks against")
@@ -66,14 +67,19 @@ def main() -> None:
                 on_object.append(float((plan.mask & foreground).sum() / plan.mask.sum()))
                 if seed == 0:
                     rows.append(_row(image, plan.mask, results))
-                print(f"{path.stem}  {instruction[:28]:30s} change {' '.join(f'{c:5.1f}' for c in changes[1:])}  "
-                      f"on object {on_object[-1]:.3f}", flush=True)
+                print(
+                    f"{path.stem}  {instruction[:28]:30s} change {' '.join(f'{c:5.1f}' for c in changes[1:])}  "
+                    f"on object {on_object[-1]:.3f}",
+                    flush=True,
+                )
     good = sum(c >= 0.9 for c in correlations)
     print(f"\npictures {len(single)}  pixels changed outside the mask {outside}")
-    print(f"mask on the object: mean {np.mean(on_object):.4f}, {np.mean([s >= 0.98 for s in on_object]):.1%} of plans at 98% or more")
+    enough = np.mean([share >= 0.98 for share in on_object])
+    print(f"mask on the object: mean {np.mean(on_object):.4f}, {enough:.1%} of plans at 98% or more")
     print(f"Spearman of strength and change >= 0.9 in {good}/{len(correlations)} = {good / len(correlations):.1%}")
     print(f"weak results at the default strength: {weak}")
-    print(f"seconds: one picture {statistics.median(single):.2f}, four strengths {statistics.median(sweeps):.2f} (medians)")
+    one, four = statistics.median(single), statistics.median(sweeps)
+    print(f"seconds: one picture {one:.2f}, four strengths {four:.2f} (medians)")
     if options.sheet:
         cv2.imwrite(str(options.sheet), np.concatenate(rows)[:, :, ::-1])
 
@@ -85,8 +91,17 @@ def _row(image: np.ndarray, mask: np.ndarray, results: list) -> np.ndarray:
     y = int(np.clip((rows[0] + rows[-1] - side) // 2, 0, max(image.shape[0] - side, 0)))
     x = int(np.clip((cols[0] + cols[-1] - side) // 2, 0, max(image.shape[1] - side, 0)))
     tiles = [image, *(np.asarray(result.image) for result in results)]
-    return np.concatenate([cv2.resize(t[y : y + side, x : x + side], (220, 220), interpolation=cv2.INTER_AREA if side > 220
-                                      else cv2.INTER_CUBIC) for t in tiles], axis=1)
+    return np.concatenate(
+        [
+            cv2.resize(
+                t[y : y + side, x : x + side],
+                (220, 220),
+                interpolation=cv2.INTER_AREA if side > 220 else cv2.INTER_CUBIC,
+            )
+            for t in tiles
+        ],
+        axis=1,
+    )
 
 
 if __name__ == "__main__":

@@ -15,12 +15,14 @@ from diffusers import StableDiffusionInpaintPipeline
 from diffusers.utils import logging
 
 from magic_ui.paint.checkpoint import load_checkpoint
-from magic_ui.paint.sampler import Conditioning, SamplerOptions, sample
+from magic_ui.paint.options import SamplerOptions
+from magic_ui.paint.sampler import Conditioning, sample
 
 PROMPT = "螺丝头部的细划痕 (thin scratch on the screw head)"
 
 
 def main() -> None:
+    """Command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("checkpoint", nargs="?", default="magic-tiny")
     parser.add_argument("--steps", type=int, default=20)
@@ -30,26 +32,50 @@ def main() -> None:
     checkpoint = load_checkpoint(options.checkpoint, dtype="float32")
     checkpoint.info = replace(checkpoint.info, conditioning="masked")  # diffusers' pipeline knows no other
     pipeline = StableDiffusionInpaintPipeline(
-        vae=checkpoint.vae, text_encoder=checkpoint.text_encoder, tokenizer=checkpoint.tokenizer, unet=checkpoint.unet,
-        scheduler=checkpoint.scheduler, safety_checker=None, feature_extractor=None, requires_safety_checker=False)
+        vae=checkpoint.vae,
+        text_encoder=checkpoint.text_encoder,
+        tokenizer=checkpoint.tokenizer,
+        unet=checkpoint.unet,
+        scheduler=checkpoint.scheduler,
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
     pipeline.set_progress_bar_config(disable=True)
     size = checkpoint.info.resolution
     images = torch.rand(1, 3, size, size, generator=torch.Generator().manual_seed(0)) * 2 - 1
     masks = torch.zeros(1, 1, size, size)
     masks[..., size // 3 : size // 2, size // 4 : size * 3 // 4] = 1
-    plain = SamplerOptions(num_inference_steps=options.steps, guidance_scale=5.0, guidance_scale_end=5.0, guidance_scale_out=5.0,
-                           guidance_schedule="constant", text_noise_scale=0.0, anomaly_noise=0.0)
+    plain = SamplerOptions(
+        num_inference_steps=options.steps,
+        guidance_scale=5.0,
+        guidance_scale_end=5.0,
+        guidance_scale_out=5.0,
+        guidance_schedule="constant",
+        text_noise_scale=0.0,
+        anomaly_noise=0.0,
+    )
 
     def ours() -> torch.Tensor:
         embeds, attention = checkpoint.encode_prompt(PROMPT)
-        batch = Conditioning(images, masks, embeds, attention, checkpoint.encode_prompt("")[0], [1.0],
-                             [torch.Generator().manual_seed(1)])
+        batch = Conditioning(
+            images, masks, embeds, attention, checkpoint.encode_prompt("")[0], [1.0], [torch.Generator().manual_seed(1)]
+        )
         *_, last = sample(checkpoint, batch, plain)
         return last.latents
 
     def theirs() -> torch.Tensor:
-        return pipeline(PROMPT, image=images, mask_image=masks, height=size, width=size, num_inference_steps=options.steps,
-                        guidance_scale=5.0, output_type="latent", generator=torch.Generator().manual_seed(1)).images
+        return pipeline(
+            PROMPT,
+            image=images,
+            mask_image=masks,
+            height=size,
+            width=size,
+            num_inference_steps=options.steps,
+            guidance_scale=5.0,
+            output_type="latent",
+            generator=torch.Generator().manual_seed(1),
+        ).images
 
     print(f"largest latent difference after {options.steps} steps: {(ours() - theirs()).abs().max().item():.2e}")
     times: dict[str, list[float]] = {"ours": [], "diffusers": []}

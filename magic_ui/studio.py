@@ -18,9 +18,8 @@ from .instruction import build_prompt, parse_instruction
 from .localize import Plan, make_plan
 from .paint.checkpoint import Checkpoint, load_checkpoint
 from .paint.composite import is_weak, mean_change, refine_mask
+from .paint.options import SamplerOptions, check_options
 from .paint.painter import Canvas, Crop, make_crops, paint, text_agreement
-from .paint.perturbation import GUIDANCE_SCHEDULES
-from .paint.sampler import SamplerOptions
 
 MASK_SOURCES = ("auto", "band", "clipseg")
 MASK_SHAPES = ("defect", "region", "library")
@@ -65,9 +64,19 @@ class _Order:
     request: dict[str, Any]
 
 
-def draw_plan(image: Any, instruction: str, *, mask_source: str | np.ndarray = "auto", mask_shape: str = "defect",
-              align: bool = True, reference: Any = None, foreground: np.ndarray | None = None, band_width: float = 0.25,
-              pixels_per_mm: float | None = None, seed: int = 0) -> Plan:
+def draw_plan(
+    image: Any,
+    instruction: str,
+    *,
+    mask_source: str | np.ndarray = "auto",
+    mask_shape: str = "defect",
+    align: bool = True,
+    reference: Any = None,
+    foreground: np.ndarray | None = None,
+    band_width: float = 0.25,
+    pixels_per_mm: float | None = None,
+    seed: int = 0,
+) -> Plan:
     """:meth:`DefectStudio.plan` without a checkpoint: its targets' prompts are still empty."""
     decoded = decode_image(image)
     height, width = decoded.pixels.shape[:2]
@@ -82,10 +91,19 @@ def draw_plan(image: Any, instruction: str, *, mask_source: str | np.ndarray = "
     if pixels_per_mm is not None:
         pixels_per_mm = float(require_number("pixels_per_mm", pixels_per_mm, 0.01, 10_000))
     plan = make_plan(
-        decoded.pixels, parse_instruction(instruction), alpha=decoded.alpha, foreground=foreground,
-        mask_source=mask_source, mask_shape=mask_shape, drawn_mask=drawn, align=bool(align), reference=reference,
-        band_width=float(require_number("band_width", band_width, 0.1, 0.5)), pixels_per_mm=pixels_per_mm,
-        seed=require_seed(seed))
+        decoded.pixels,
+        parse_instruction(instruction),
+        alpha=decoded.alpha,
+        foreground=foreground,
+        mask_source=mask_source,
+        mask_shape=mask_shape,
+        drawn_mask=drawn,
+        align=bool(align),
+        reference=reference,
+        band_width=float(require_number("band_width", band_width, 0.1, 0.5)),
+        pixels_per_mm=pixels_per_mm,
+        seed=require_seed(seed),
+    )
     plan.notes[:0] = decoded.notes
     plan.options = {**plan.options, "instruction": require_text("instruction", instruction)}
     return plan
@@ -99,8 +117,9 @@ class DefectStudio:
         self.checkpoint = checkpoint.info
 
     @classmethod
-    def from_pretrained(cls, name_or_folder: str | os.PathLike[str] = "magic-tiny", *, device: str = "auto",
-                        dtype: str = "auto") -> DefectStudio:
+    def from_pretrained(
+        cls, name_or_folder: str | os.PathLike[str] = "magic-tiny", *, device: str = "auto", dtype: str = "auto"
+    ) -> DefectStudio:
         """Load a checkpoint by registry name or folder.
 
         Raises:
@@ -108,9 +127,20 @@ class DefectStudio:
         """
         return cls(load_checkpoint(name_or_folder, device=device, dtype=dtype))
 
-    def plan(self, image: Any, instruction: str, *, mask_source: str | np.ndarray = "auto", mask_shape: str = "defect",
-             align: bool = True, reference: Any = None, foreground: np.ndarray | None = None, band_width: float = 0.25,
-             pixels_per_mm: float | None = None, seed: int = 0) -> Plan:
+    def plan(
+        self,
+        image: Any,
+        instruction: str,
+        *,
+        mask_source: str | np.ndarray = "auto",
+        mask_shape: str = "defect",
+        align: bool = True,
+        reference: Any = None,
+        foreground: np.ndarray | None = None,
+        band_width: float = 0.25,
+        pixels_per_mm: float | None = None,
+        seed: int = 0,
+    ) -> Plan:
         """Understand the sentence and find the place.
 
         Args:
@@ -128,8 +158,18 @@ class DefectStudio:
         Raises:
             InputError: names the argument and what to do.
         """
-        plan = draw_plan(image, instruction, mask_source=mask_source, mask_shape=mask_shape, align=align, reference=reference,
-                         foreground=foreground, band_width=band_width, pixels_per_mm=pixels_per_mm, seed=seed)
+        plan = draw_plan(
+            image,
+            instruction,
+            mask_source=mask_source,
+            mask_shape=mask_shape,
+            align=align,
+            reference=reference,
+            foreground=foreground,
+            band_width=band_width,
+            pixels_per_mm=pixels_per_mm,
+            seed=seed,
+        )
         for target in plan.targets:
             target.prompt = build_prompt(target.spec, language=self.checkpoint.prompt_language)
         return plan
@@ -138,19 +178,21 @@ class DefectStudio:
         """Paint a plan; see :meth:`generate_steps` for the settings. Returns ``num_images`` results."""
         return _last_results(self.generate_steps(plan, **settings))
 
-    def generate_steps(self, plan: Plan, *, anomaly_strength: float = 0.6, num_images: int = 1, seed: int = 0,
-                       **settings: Any) -> Iterator[Progress]:
+    def generate_steps(
+        self, plan: Plan, *, anomaly_strength: float = 0.6, num_images: int = 1, seed: int = 0, **settings: Any
+    ) -> Iterator[Progress]:
         """Paint a plan, step by step; closing the iterator stops the work.
 
         Args:
             anomaly_strength: how hard the defect is drawn, 0–1; with the seed fixed, the change grows with it.
             num_images: pictures, 1–16; picture i is painted from ``seed + i``.
             seed: 0 … 2³²−1; the same seed gives the same bits on the same machine.
-            settings: ``text_noise_scale`` (GPP's σ, 0–2, default 0.3), ``anomaly_noise`` (MGNI weight 0–1, default: the
-                strength), ``anomaly_stop_step`` (default: 40% of the steps), ``use_random_mask`` (True), ``eta_mask`` (0–1
-                or None), ``eta`` (0–1), ``guidance_scale`` / ``guidance_scale_end`` / ``guidance_scale_out`` (0–30),
-                ``guidance_schedule`` (cosine), ``num_inference_steps`` (1–200), ``candidates`` (1–8: best of so many),
-                ``feather`` (px, 0–64), ``negative_prompt``, ``preview_every`` (steps, 0: no previews).
+            settings: ``text_noise_scale`` (GPP's σ, 0–2, default 0.3), ``anomaly_noise`` (MGNI weight 0–1, default:
+                the strength), ``anomaly_stop_step`` (default: 40% of the steps), ``use_random_mask`` (True),
+                ``eta_mask`` (0–1 or None), ``eta`` (0–1), ``guidance_scale`` / ``guidance_scale_end`` /
+                ``guidance_scale_out`` (0–30), ``guidance_schedule`` (cosine), ``num_inference_steps`` (1–200),
+                ``candidates`` (1–8: best of so many), ``feather`` (px, 0–64), ``negative_prompt``,
+                ``preview_every`` (steps, 0: no previews).
 
         Raises:
             InputError: a setting that is not a number, out of range or unknown.
@@ -166,16 +208,23 @@ class DefectStudio:
         """The same seed at several strengths, in one batch; see :meth:`generate_steps` for the settings."""
         return _last_results(self.sweep_steps(plan, strengths, **settings))
 
-    def sweep_steps(self, plan: Plan, strengths: Sequence[float] = (0.1, 0.4, 0.7, 1.0), *, seed: int = 0,
-                    **settings: Any) -> Iterator[Progress]:
+    def sweep_steps(
+        self, plan: Plan, strengths: Sequence[float] = (0.1, 0.4, 0.7, 1.0), *, seed: int = 0, **settings: Any
+    ) -> Iterator[Progress]:
         """As :meth:`sweep`, step by step."""
-        if isinstance(strengths, str) or not isinstance(strengths, Sequence | np.ndarray) or not 1 <= len(strengths) <= 16:
+        if (
+            isinstance(strengths, str)
+            or not isinstance(strengths, Sequence | np.ndarray)
+            or not 1 <= len(strengths) <= 16
+        ):
             raise InputError("strengths", "give a list of 1 to 16 numbers between 0 and 1.")
         values = [float(require_number("strengths", value, 0, 1)) for value in strengths]
         first = require_seed(seed)
         request = {"strengths": values, "seed": first}
         preview_every = _preview_interval(settings)
-        return self._work(plan, self._order([Canvas(value, first) for value in values], request, settings), preview_every)
+        return self._work(
+            plan, self._order([Canvas(value, first) for value in values], request, settings), preview_every
+        )
 
     def reproduce(self, record: dict[str, Any], image: Any) -> Result:
         """Paint again what ``record`` describes, on the same normal picture: the same bits on the same machine.
@@ -184,8 +233,11 @@ class DefectStudio:
             InputError: not a record of this product, another picture, or another checkpoint.
         """
         plan, request, settings, index = records.read_record(record, decode_image(image).pixels, self.checkpoint)
-        results = self.sweep(plan, **request, **settings) if "strengths" in request \
+        results = (
+            self.sweep(plan, **request, **settings)
+            if "strengths" in request
             else self.generate(plan, **request, **settings)
+        )
         return results[index]
 
     def _order(self, canvases: list[Canvas], request: dict[str, Any], settings: dict[str, Any]) -> _Order:
@@ -197,15 +249,23 @@ class DefectStudio:
         negative = require_text("negative_prompt", given.pop("negative_prompt", ""), allow_empty=True)
         if len(canvases) * candidates > MAX_CANVASES:
             raise InputError("candidates", f"pictures times candidates must be at most {MAX_CANVASES}.")
-        options = _sampler_options(given, self.checkpoint.num_inference_steps, self.checkpoint.guidance_scale)
+        options = check_options(given, self.checkpoint.num_inference_steps, self.checkpoint.guidance_scale)
         full = {**options.to_dict(), "candidates": candidates, "feather": feather, "negative_prompt": negative}
         return _Order(options, canvases, candidates, feather, negative, {"request": request, "settings": full})
 
     def _work(self, plan: Plan, order: _Order, preview_every: int) -> Iterator[Progress]:
         crops = self._crops(plan)
         spread = [replace(c, seed=(c.seed + 7919 * k) % 2**32) for c in order.canvases for k in range(order.candidates)]
-        steps = paint(self._checkpoint, plan.image, crops, spread, order.options, feather=order.feather,
-                      negative_prompt=order.negative_prompt, preview_every=preview_every)
+        steps = paint(
+            self._checkpoint,
+            plan.image,
+            crops,
+            spread,
+            order.options,
+            feather=order.feather,
+            negative_prompt=order.negative_prompt,
+            preview_every=preview_every,
+        )
         for step in steps:
             if step.pictures is None:
                 yield Progress(step.step, step.num_steps, step.preview)
@@ -217,27 +277,45 @@ class DefectStudio:
     def _crops(self, plan: Plan) -> list[Crop]:
         if not plan.targets or not any(target.mask.any() for target in plan.targets):
             raise InputError("plan", "the plan's mask is empty; mark a place to paint.")
-        return make_crops([(t.mask, t.prompt or build_prompt(t.spec, language=self.checkpoint.prompt_language))
-                           for t in plan.targets if t.mask.any()], self.checkpoint.resolution)
+        return make_crops(
+            [
+                (t.mask, t.prompt or build_prompt(t.spec, language=self.checkpoint.prompt_language))
+                for t in plan.targets
+                if t.mask.any()
+            ],
+            self.checkpoint.resolution,
+        )
 
-    def _choose(self, plan: Plan, crops: list[Crop], pictures: list[np.ndarray], latents: Any,
-                order: _Order) -> list[np.ndarray]:
+    def _choose(
+        self, plan: Plan, crops: list[Crop], pictures: list[np.ndarray], latents: Any, order: _Order
+    ) -> list[np.ndarray]:
         """The best candidate of each canvas: by change inside the mask and by how well the words explain it."""
         n = order.candidates
         if n == 1:
             return pictures
         agreement = text_agreement(self._checkpoint, plan.image, crops, latents)
-        scores = [min(mean_change(plan.image, p, plan.mask) / 20.0, 1.0) + a for p, a in zip(pictures, agreement, strict=True)]
+        scores = [
+            min(mean_change(plan.image, p, plan.mask) / 20.0, 1.0) + a for p, a in zip(pictures, agreement, strict=True)
+        ]
         return [pictures[i + int(np.argmax(scores[i : i + n]))] for i in range(0, len(pictures), n)]
 
     def _result(self, plan: Plan, picture: np.ndarray, order: _Order, index: int) -> Result:
         refined = refine_mask(plan.image, picture, plan.mask)
         weak = is_weak(plan.image, picture, plan.mask, refined)
         record = records.write_record(
-            plan, self.checkpoint, order.request, index, anomaly_strength=order.canvases[index].anomaly_strength,
+            plan,
+            self.checkpoint,
+            order.request,
+            index,
+            anomaly_strength=order.canvases[index].anomaly_strength,
             seed=order.canvases[index].seed,
-            outcome={"mean_change": round(mean_change(plan.image, picture, plan.mask), 4),
-                     "mask_pixels": int(plan.mask.sum()), "refined_pixels": int(refined.sum()), "weak": weak})
+            outcome={
+                "mean_change": round(mean_change(plan.image, picture, plan.mask), 4),
+                "mask_pixels": int(plan.mask.sum()),
+                "refined_pixels": int(refined.sum()),
+                "weak": weak,
+            },
+        )
         return Result(Image.fromarray(picture), plan.mask.copy(), refined, record, weak)
 
 
@@ -250,32 +328,3 @@ def _last_results(steps: Iterator[Progress]) -> list[Result]:
         if progress.results is not None:
             return progress.results
     raise RuntimeError("the painter ended without results")
-
-
-_RANGES: dict[str, tuple[float, float]] = {
-    "text_noise_scale": (0, 2), "anomaly_noise": (0, 1), "eta": (0, 1), "eta_mask": (0, 1), "guidance_scale": (0, 30),
-    "guidance_scale_end": (0, 30), "guidance_scale_out": (0, 30),
-}
-
-
-def _sampler_options(given: dict[str, Any], num_inference_steps: int, guidance_scale: float) -> SamplerOptions:
-    """Checked options; a None means the default, which for steps and guidance is the checkpoint's."""
-    unknown = set(given) - {f for f in SamplerOptions.__dataclass_fields__}
-    if unknown:
-        raise InputError(sorted(unknown)[0][:60], "there is no such setting.")
-    values = {name: value for name, value in given.items() if value is not None}
-    for name, (low, high) in _RANGES.items():
-        if name in values:
-            values[name] = float(require_number(name, values[name], low, high))
-    steps = int(require_number("num_inference_steps", values.get("num_inference_steps", num_inference_steps), 1, 200, integer=True))
-    if "anomaly_stop_step" in values:
-        values["anomaly_stop_step"] = int(require_number("anomaly_stop_step", values["anomaly_stop_step"], 0, 200, integer=True))
-    if "guidance_schedule" in values:
-        require_choice("guidance_schedule", values["guidance_schedule"], GUIDANCE_SCHEDULES)
-    if "use_random_mask" in values:
-        require_choice("use_random_mask", values["use_random_mask"], (True, False))
-    scale = values.setdefault("guidance_scale", guidance_scale)
-    # The published schedule falls from 7.5 to 4.0; another start keeps its proportion.
-    values.setdefault("guidance_scale_end", scale if values.get("guidance_schedule") == "constant" else scale * 4.0 / 7.5)
-    values.setdefault("guidance_scale_out", scale)
-    return SamplerOptions(**{**values, "num_inference_steps": steps})

@@ -68,8 +68,17 @@ class Checkpoint:
     Shapes: images [B, 3, R, R] in −1…1, latents [B, 4, r, r] with R = ``resolution`` and r = R / ``cell``.
     """
 
-    def __init__(self, info: CheckpointInfo, tokenizer: Any, text_encoder: Any, vae: Any, unet: Any, scheduler: Any,
-                 device: torch.device, dtype: torch.dtype) -> None:
+    def __init__(
+        self,
+        info: CheckpointInfo,
+        tokenizer: Any,
+        text_encoder: Any,
+        vae: Any,
+        unet: Any,
+        scheduler: Any,
+        device: torch.device,
+        dtype: torch.dtype,
+    ) -> None:
         self.info, self.device, self.dtype = info, device, dtype
         self.tokenizer, self.scheduler = tokenizer, scheduler
         self.text_encoder = text_encoder.to(device).eval().requires_grad_(False)
@@ -87,8 +96,13 @@ class Checkpoint:
         """``(prompt_embeds [1, L, D], attention_mask [1, L])``, padded as the checkpoint was trained; cached."""
 
         def compute() -> tuple[torch.Tensor, torch.Tensor]:
-            tokens = self.tokenizer(prompt, padding="max_length", max_length=self.tokenizer.model_max_length,
-                                    truncation=True, return_tensors="pt")
+            tokens = self.tokenizer(
+                prompt,
+                padding="max_length",
+                max_length=self.tokenizer.model_max_length,
+                truncation=True,
+                return_tensors="pt",
+            )
             use_mask = getattr(self.text_encoder.config, "use_attention_mask", None)
             mask = tokens.attention_mask.to(self.device)
             embeds = self.text_encoder(tokens.input_ids.to(self.device), attention_mask=mask if use_mask else None)[0]
@@ -118,8 +132,14 @@ class Checkpoint:
         return self.vae.decode(latents / self.vae.config.scaling_factor, return_dict=False)[0].float()
 
     @torch.no_grad()
-    def predict(self, latents: torch.Tensor, mask: torch.Tensor, condition: torch.Tensor, timestep: torch.Tensor,
-                prompt_embeds: torch.Tensor) -> torch.Tensor:
+    def predict(
+        self,
+        latents: torch.Tensor,
+        mask: torch.Tensor,
+        condition: torch.Tensor,
+        timestep: torch.Tensor,
+        prompt_embeds: torch.Tensor,
+    ) -> torch.Tensor:
         """One UNet call on [latents | mask | condition] (4 + 1 + 4 channels) → model output [B, 4, r, r]."""
         sample = torch.cat([latents, mask, condition], dim=1).contiguous(memory_format=torch.channels_last)
         with self.autocast():
@@ -162,8 +182,9 @@ def pick_dtype(dtype: str, device: torch.device) -> torch.dtype:
     return torch.bfloat16 if device.type == "cuda" or has_amx else torch.float32
 
 
-def load_checkpoint(name_or_folder: str | os.PathLike[str] = "magic-tiny", *, device: str = "auto",
-                    dtype: str = "auto") -> Checkpoint:
+def load_checkpoint(
+    name_or_folder: str | os.PathLike[str] = "magic-tiny", *, device: str = "auto", dtype: str = "auto"
+) -> Checkpoint:
     """Load and verify a checkpoint: files against their SHA-256, weights as safetensors, shapes, finite values.
 
     Args:
@@ -177,8 +198,9 @@ def load_checkpoint(name_or_folder: str | os.PathLike[str] = "magic-tiny", *, de
     name, folder, expected, entry = resolve(name_or_folder)
     for part in COMPONENTS:
         if not (folder / part).is_dir():
-            raise CheckpointError(f"{name}: the folder {part!r} is missing; an inpainting checkpoint has "
-                                  f"{', '.join(COMPONENTS)}")
+            raise CheckpointError(
+                f"{name}: the folder {part!r} is missing; an inpainting checkpoint has {', '.join(COMPONENTS)}"
+            )
     digest = verify_folder(folder, expected)
     for part in ("text_encoder", "vae", "unet"):
         _check_weights(name, folder / part)
@@ -198,8 +220,9 @@ def _load_components(folder: Path) -> tuple[Any, ...]:
     from transformers import CLIPTextModel, CLIPTokenizer
 
     def load(kind: Any, part: str, **options: Any) -> Any:
-        model, report = kind.from_pretrained(folder / part, local_files_only=True, use_safetensors=True,
-                                             output_loading_info=True, **options)
+        model, report = kind.from_pretrained(
+            folder / part, local_files_only=True, use_safetensors=True, output_loading_info=True, **options
+        )
         missing = sorted(report["missing_keys"])
         if missing:
             raise ValueError(f"{part} lacks the weight {missing[0]}")
@@ -220,15 +243,17 @@ def _check_weights(name: str, folder: Path) -> None:
 
     files = sorted(folder.glob("*.safetensors"))
     if not files:
-        raise CheckpointError(f"{name}: {folder.name} holds no .safetensors file; pickled weights are "
-                              "never opened, convert them first")
+        raise CheckpointError(
+            f"{name}: {folder.name} holds no .safetensors file; pickled weights are never opened, convert them first"
+        )
     for path in files:
         try:
             with safe_open(path, framework="pt") as tensors:
                 bad = next((key for key in tensors.keys() if not _finite(tensors.get_tensor(key))), None)  # noqa: SIM118
         except (SafetensorError, OSError, ValueError) as error:
-            raise CheckpointError(f"{name}: {folder.name}/{path.name} is empty, truncated or not "
-                                  "safetensors") from error
+            raise CheckpointError(
+                f"{name}: {folder.name}/{path.name} is empty, truncated or not safetensors"
+            ) from error
         if bad is not None:
             raise CheckpointError(f"{name}: the weight {bad} in {folder.name} holds NaN or infinity")
 
@@ -241,19 +266,22 @@ def _check_components(name: str, parts: tuple[Any, ...]) -> None:
     _, text_encoder, vae, unet, _ = parts
     latents = vae.config.latent_channels
     if unet.config.in_channels != 2 * latents + 1:
-        raise CheckpointError(f"{name}: the UNet takes {unet.config.in_channels} channels; an inpainting "
-                              f"UNet takes latents + mask + condition = {2 * latents + 1}")
+        raise CheckpointError(
+            f"{name}: the UNet takes {unet.config.in_channels} channels; an inpainting "
+            f"UNet takes latents + mask + condition = {2 * latents + 1}"
+        )
     if unet.config.cross_attention_dim != text_encoder.config.hidden_size:
-        raise CheckpointError(f"{name}: the text encoder's width {text_encoder.config.hidden_size} is not "
-                              f"the UNet's cross-attention width {unet.config.cross_attention_dim}")
+        raise CheckpointError(
+            f"{name}: the text encoder's width {text_encoder.config.hidden_size} is not "
+            f"the UNet's cross-attention width {unet.config.cross_attention_dim}"
+        )
 
 
 def _read_info(name: str, folder: Path, digest: str, parts: tuple[Any, ...], resolution: int | None) -> CheckpointInfo:
     card = json.loads((folder / CARD).read_text(encoding="utf-8")) if (folder / CARD).is_file() else {}
     conditioning = card.get("conditioning", "masked")
     if conditioning not in ("masked", "normal"):
-        raise CheckpointError(f"{name}: {CARD} names the conditioning {conditioning!r}; it is masked or "
-                              "normal")
+        raise CheckpointError(f"{name}: {CARD} names the conditioning {conditioning!r}; it is masked or normal")
     cell = 2 ** (len(parts[2].config.block_out_channels) - 1)
     return CheckpointInfo(
         name=name,

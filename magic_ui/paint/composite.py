@@ -46,9 +46,9 @@ def refine_mask(before: np.ndarray, after: np.ndarray, mask: np.ndarray) -> np.n
     changed = cv2.morphologyEx(changed, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8)) * mask.astype(np.uint8)
     count, labels, stats, _ = cv2.connectedComponentsWithStats(changed, connectivity=8)
     keep = np.array([False] + [stats[i, cv2.CC_STAT_AREA] >= 4 for i in range(1, count)])
-    return keep[labels]
+    return keep[np.asarray(labels, np.intp)]
 
 
 def is_weak(before: np.ndarray, after: np.ndarray, mask: np.ndarray, refined: np.ndarray) -> bool:
-    """True when hardly anything was drawn: a refined mask below 3% of the mask or 8 px, or a change below WEAK_CHANGE."""
+    """True when hardly anything was drawn: refined mask below 3% of the mask or 8 px, or change below WEAK_CHANGE."""
     return bool(refined.sum() < max(8, 0.03 * mask.sum()) or mean_change(before, after, mask) < WEAK_CHANGE)

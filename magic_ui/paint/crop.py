@@ -51,8 +51,9 @@ def extract(pixels: np.ndarray, box: CropBox) -> np.ndarray:
         return inside.copy()
     if pixels.dtype == bool:
         return np.pad(inside, (pads[:2], pads[2:]))
-    return cv2.copyMakeBorder(inside, *pads, borderType=cv2.BORDER_REFLECT_101 if min(inside.shape[:2]) > max(pads)
-                              else cv2.BORDER_REPLICATE)
+    return cv2.copyMakeBorder(
+        inside, *pads, borderType=cv2.BORDER_REFLECT_101 if min(inside.shape[:2]) > max(pads) else cv2.BORDER_REPLICATE
+    )
 
 
 def resize_image(pixels: np.ndarray, size: int) -> np.ndarray:
@@ -68,8 +69,11 @@ def resize_mask_to_cells(mask: np.ndarray, size: int, cell: int) -> np.ndarray:
     sampling would lose it) and a grazed cell does not swell the mask; never empty for a mask that is not.
     """
     grid = size // cell
-    cover = cv2.resize(mask.astype(np.float32), (size, size),
-                       interpolation=cv2.INTER_AREA if mask.shape[0] > size else cv2.INTER_LINEAR)
+    cover = cv2.resize(
+        mask.astype(np.float32),
+        (size, size),
+        interpolation=cv2.INTER_AREA if mask.shape[0] > size else cv2.INTER_LINEAR,
+    )
     share = cover.reshape(grid, cell, grid, cell).mean(axis=(1, 3))
     cells = share >= min(0.1, share.max())
     return np.repeat(np.repeat(cells, cell, axis=0), cell, axis=1)

@@ -12,8 +12,9 @@ import torch
 from .checkpoint import Checkpoint, images_to_tensor, tensor_to_arrays
 from .composite import blend
 from .crop import CropBox, crop_box, extract, paste_back, resize_image, resize_mask_to_cells
+from .options import SamplerOptions
 from .perturbation import predict_x0_and_epsilon
-from .sampler import Conditioning, SamplerOptions, SamplerState, condition_latents, make_timesteps, sample
+from .sampler import Conditioning, SamplerState, condition_latents, make_timesteps, sample
 
 MAX_BATCH = 8
 """Samples in one UNet call; a longer list is painted in several runs."""
@@ -66,7 +67,7 @@ def make_crops(targets: list[tuple[np.ndarray, str]], resolution: int) -> list[C
 
 
 def _split_mask(mask: np.ndarray, resolution: int) -> list[np.ndarray]:
-    """Group a mask's components: merged while the joint box stays within half a crop's resolution or 1.5× the larger."""
+    """Group a mask's components while their joint box stays within half a crop's resolution or 1.5× the larger one."""
     count, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
     groups = [([i], stats[i, :4] + [0, 0, stats[i, 0], stats[i, 1]]) for i in range(1, count)]  # x0, y0, x1, y1
     while len(groups) > 1:
@@ -98,8 +99,17 @@ def sample_generator(seed: int, crop_index: int) -> torch.Generator:
     return torch.Generator().manual_seed((seed + crop_index * 0x9E3779B97F4A7C15) % 2**63)
 
 
-def paint(checkpoint: Checkpoint, image: np.ndarray, crops: list[Crop], canvases: list[Canvas], options: SamplerOptions, *,
-          negative_prompt: str = "", feather: float = 2.0, preview_every: int = 0) -> Iterator[PaintStep]:
+def paint(
+    checkpoint: Checkpoint,
+    image: np.ndarray,
+    crops: list[Crop],
+    canvases: list[Canvas],
+    options: SamplerOptions,
+    *,
+    negative_prompt: str = "",
+    feather: float = 2.0,
+    preview_every: int = 0,
+) -> Iterator[PaintStep]:
     """Paint every canvas; yields after each denoising step and can be closed at any of them.
 
     Args:
@@ -130,14 +140,23 @@ def paint(checkpoint: Checkpoint, image: np.ndarray, crops: list[Crop], canvases
                 yield PaintStep(step, num_steps, preview, None)
         assert state is not None
         finished |= {job: state.latents[i : i + 1] for i, job in enumerate(run)}
-    pictures = [_assemble(checkpoint, image, crops, squares, inputs, finished, canvases, c, feather)
-                for c in range(len(canvases))]
+    pictures = [
+        _assemble(checkpoint, image, crops, squares, inputs, finished, canvases, c, feather)
+        for c in range(len(canvases))
+    ]
     latents = [torch.cat([finished[c, k] for k in range(len(crops))]) for c in range(len(canvases))]
     yield PaintStep(num_steps, num_steps, None, pictures, latents)
 
 
-def _conditioning(checkpoint: Checkpoint, run: list[tuple[int, int]], inputs: list[np.ndarray], cells: list[np.ndarray],
-                  crops: list[Crop], canvases: list[Canvas], negative_prompt: str) -> Conditioning:
+def _conditioning(
+    checkpoint: Checkpoint,
+    run: list[tuple[int, int]],
+    inputs: list[np.ndarray],
+    cells: list[np.ndarray],
+    crops: list[Crop],
+    canvases: list[Canvas],
+    negative_prompt: str,
+) -> Conditioning:
     words = [checkpoint.encode_prompt(crops[k].prompt) for _, k in run]
     return Conditioning(
         images=images_to_tensor([inputs[k] for _, k in run]),
@@ -150,8 +169,17 @@ def _conditioning(checkpoint: Checkpoint, run: list[tuple[int, int]], inputs: li
     )
 
 
-def _assemble(checkpoint: Checkpoint, image: np.ndarray, crops: list[Crop], squares: list[np.ndarray], inputs: list[np.ndarray],
-              latents: dict[tuple[int, int], torch.Tensor], canvases: list[Canvas], canvas: int, feather: float) -> np.ndarray:
+def _assemble(
+    checkpoint: Checkpoint,
+    image: np.ndarray,
+    crops: list[Crop],
+    squares: list[np.ndarray],
+    inputs: list[np.ndarray],
+    latents: dict[tuple[int, int], torch.Tensor],
+    canvases: list[Canvas],
+    canvas: int,
+    feather: float,
+) -> np.ndarray:
     """The picture of one canvas: every finished crop blended into a copy of the image."""
     picture = image.copy()
     for k, crop in enumerate(crops):
@@ -170,7 +198,9 @@ def _assemble(checkpoint: Checkpoint, image: np.ndarray, crops: list[Crop], squa
     return picture
 
 
-def text_agreement(checkpoint: Checkpoint, image: np.ndarray, crops: list[Crop], latents: list[torch.Tensor]) -> list[float]:
+def text_agreement(
+    checkpoint: Checkpoint, image: np.ndarray, crops: list[Crop], latents: list[torch.Tensor]
+) -> list[float]:
     """How much better the words explain finished latents than no words do: one number for each picture's latents.
 
     The drop of the denoising error inside the mask when the prompt replaces the empty one, at one middle timestep,

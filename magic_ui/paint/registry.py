@@ -17,7 +17,7 @@ else:
     import tomli as tomllib
 
 CHECKSUMS = "SHA256SUMS"
-"""File in a checkpoint's folder: one ``<sha256>  <relative path>`` a line, for every other file in it."""
+"""File in a checkpoint's folder: one ``<sha256>  <relative path>`` a line, for every other file but the model card."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,7 @@ class RegistryEntry:
 
     @property
     def embedded(self) -> bool:
+        """Whether the weights lie in this repository."""
         return self.folder is not None
 
 
@@ -93,8 +94,9 @@ def _fetch(entry: RegistryEntry) -> Path:
     patterns = ["*/*.safetensors", "*/*.safetensors.index.json", "*/*.json", "*/*.txt", "*.json", "LICENSE*"]
     ignore = ["*fp16*", "*non_ema*", "safety_checker/*"]
     try:
-        return Path(snapshot_download(entry.hub or "", revision=entry.revision, allow_patterns=patterns,
-                                      ignore_patterns=ignore))
+        return Path(
+            snapshot_download(entry.hub or "", revision=entry.revision, allow_patterns=patterns, ignore_patterns=ignore)
+        )
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
         raise CheckpointError(
             f"{entry.name} lives on the model hub as {entry.hub} and could not be fetched; check the connection, "
@@ -105,15 +107,22 @@ def _fetch(entry: RegistryEntry) -> Path:
 def file_sha256(path: Path) -> str:
     """SHA-256 of a file's bytes, hexadecimal."""
     with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest() if sys.version_info >= (3, 11) else hashlib.sha256(
-            stream.read()
-        ).hexdigest()
+        return (
+            hashlib.file_digest(stream, "sha256").hexdigest()
+            if sys.version_info >= (3, 11)
+            else hashlib.sha256(stream.read()).hexdigest()
+        )
 
 
 def folder_checksums(folder: Path) -> dict[str, str]:
-    """Relative path → SHA-256 of every file below ``folder`` but the checksum file itself and hidden ones."""
-    files = sorted(p for p in folder.rglob("*") if p.is_file() and p.name != CHECKSUMS
-                   and not any(part.startswith(".") for part in p.relative_to(folder).parts))
+    """Relative path → SHA-256 of every file below ``folder`` but the checksums, the model card and hidden files."""
+    files = sorted(
+        p
+        for p in folder.rglob("*")
+        if p.is_file()
+        and p.name not in (CHECKSUMS, "README.md")
+        and not any(part.startswith(".") for part in p.relative_to(folder).parts)
+    )
     return {p.relative_to(folder).as_posix(): file_sha256(p) for p in files}
 
 
@@ -143,8 +152,13 @@ def verify_folder(folder: Path, expected: str | None) -> str:
         listed = {name: digest for digest, _, name in (line.partition("  ") for line in lines if line.strip())}
         for name in sorted(listed.keys() | found.keys()):
             if listed.get(name) != found.get(name):
-                state = "missing" if name not in found else "not listed in its checksums" if name not in listed \
+                state = (
+                    "missing"
+                    if name not in found
+                    else "not listed in its checksums"
+                    if name not in listed
                     else "damaged: its SHA-256 differs from the published one"
+                )
                 raise CheckpointError(f"the file {name!r} is {state}; restore the folder and try again")
     digest = combined_sha256(found)
     if expected is not None and digest != expected:

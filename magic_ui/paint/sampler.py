@@ -7,13 +7,13 @@ scale it walks exactly where diffusers' ``StableDiffusionInpaintPipeline`` walks
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 
 from .checkpoint import Checkpoint
+from .options import SamplerOptions
 from .perturbation import (
     gaussian_prompt_perturbation,
     inside_guidance_scale,
@@ -31,35 +31,6 @@ LEAST_DENOISING = 0.5
 
 LEAST_GUIDANCE = 0.4
 """Share of the inside guidance (above 1) that ``anomaly_strength = 0`` keeps."""
-
-
-@dataclass(frozen=True)
-class SamplerOptions:
-    """How to paint; every field goes into the record.
-
-    ``anomaly_noise`` None follows each sample's ``anomaly_strength`` (the published coupling); ``anomaly_stop_step``
-    None stops MGNI after 40% of the steps; ``guidance_scale`` is w_in at the first step, ``guidance_scale_end`` at the
-    last, ``guidance_scale_out`` outside the mask.
-    """
-
-    num_inference_steps: int = 50
-    guidance_scale: float = 7.5
-    guidance_scale_end: float = 4.0
-    guidance_scale_out: float = 7.5
-    guidance_schedule: str = "cosine"
-    text_noise_scale: float = 0.3
-    anomaly_noise: float | None = None
-    anomaly_stop_step: int | None = None
-    use_random_mask: bool = True
-    eta: float = 0.0
-    eta_mask: float | None = None
-
-    @property
-    def mgni_steps(self) -> int:
-        return round(0.4 * self.num_inference_steps) if self.anomaly_stop_step is None else self.anomaly_stop_step
-
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 @dataclass
@@ -131,13 +102,16 @@ def sample(checkpoint: Checkpoint, batch: Conditioning, options: SamplerOptions)
     with torch.no_grad():
         noise, latent_mask, condition = condition_latents(checkpoint, batch)
         prompt_embeds = gaussian_prompt_perturbation(
-            batch.prompt_embeds, batch.attention_mask, options.text_noise_scale, batch.generators)
+            batch.prompt_embeds, batch.attention_mask, options.text_noise_scale, batch.generators
+        )
         steps = make_timesteps(checkpoint, options.num_inference_steps)
         starts = [first_step(s, len(steps)) for s in batch.strengths]
         strengths = torch.tensor(batch.strengths, dtype=torch.float32, device=checkpoint.device)
         normal_latents = checkpoint.encode_image(batch.images)[0] if min(batch.strengths) < 1 else noise
         latents, pred_x0 = noise.clone(), normal_latents.clone()
-        anomaly_noise = strengths if options.anomaly_noise is None else torch.full_like(strengths, options.anomaly_noise)
+        anomaly_noise = (
+            strengths if options.anomaly_noise is None else torch.full_like(strengths, options.anomaly_noise)
+        )
 
     for i, (t, alpha_bar, alpha_bar_prev) in enumerate(steps):
         for b in (b for b, start in enumerate(starts) if start == i and start > 0):
@@ -148,12 +122,22 @@ def sample(checkpoint: Checkpoint, batch: Conditioning, options: SamplerOptions)
                 generators = [batch.generators[b] for b in active]
                 mask = latent_mask[active]
                 model_output = _guided_output(
-                    checkpoint, latents[active], mask, condition[active], t, prompt_embeds[active],
-                    batch.negative_embeds[active], options, _inside_scales(options, i, len(steps), strengths[active]))
+                    checkpoint,
+                    latents[active],
+                    mask,
+                    condition[active],
+                    t,
+                    prompt_embeds[active],
+                    batch.negative_embeds[active],
+                    options,
+                    _inside_scales(options, i, len(steps), strengths[active]),
+                )
                 x0, epsilon = predict_x0_and_epsilon(
-                    model_output, latents[active], alpha_bar, checkpoint.scheduler.config.prediction_type)
+                    model_output, latents[active], alpha_bar, checkpoint.scheduler.config.prediction_type
+                )
                 moved = masked_ddim_step(
-                    x0, epsilon, mask, alpha_bar, alpha_bar_prev, options.eta, options.eta_mask, generators)
+                    x0, epsilon, mask, alpha_bar, alpha_bar_prev, options.eta, options.eta_mask, generators
+                )
                 latents[active], pred_x0[active] = moved, x0
         if i < options.mgni_steps and bool((anomaly_noise > 0).any()):
             # Drawn for the whole batch, so that strengths of one seed meet the same noise at the same step.
@@ -169,20 +153,32 @@ def _inside_scales(options: SamplerOptions, step: int, num_steps: int, strengths
     """w_in of each sample at this step, [b]: the schedule's value, less of it for weaker anomalies."""
     progress = step / max(num_steps - 1, 1)
     scale = inside_guidance_scale(
-        progress, options.guidance_scale, options.guidance_scale_end, options.guidance_schedule)
+        progress, options.guidance_scale, options.guidance_scale_end, options.guidance_schedule
+    )
     return 1 + (scale - 1) * (LEAST_GUIDANCE + (1 - LEAST_GUIDANCE) * strengths)
 
 
 def _guided_output(
-    checkpoint: Checkpoint, latents: torch.Tensor, mask: torch.Tensor, condition: torch.Tensor, t: int,
-    prompt_embeds: torch.Tensor, negative_embeds: torch.Tensor, options: SamplerOptions, scale_in: torch.Tensor,
+    checkpoint: Checkpoint,
+    latents: torch.Tensor,
+    mask: torch.Tensor,
+    condition: torch.Tensor,
+    t: int,
+    prompt_embeds: torch.Tensor,
+    negative_embeds: torch.Tensor,
+    options: SamplerOptions,
+    scale_in: torch.Tensor,
 ) -> torch.Tensor:
     """The UNet's output under spatially adaptive guidance; one call without guidance, one doubled call with it."""
     timestep = torch.tensor(t, device=checkpoint.device)
     if options.guidance_scale <= 1 and options.guidance_scale_out <= 1:
         return checkpoint.predict(latents, mask, condition, timestep, prompt_embeds)
     output = checkpoint.predict(
-        torch.cat([latents] * 2), torch.cat([mask] * 2), torch.cat([condition] * 2), timestep,
-        torch.cat([negative_embeds, prompt_embeds]))
+        torch.cat([latents] * 2),
+        torch.cat([mask] * 2),
+        torch.cat([condition] * 2),
+        timestep,
+        torch.cat([negative_embeds, prompt_embeds]),
+    )
     uncond, text = output.chunk(2)
     return spatially_adaptive_guidance(uncond, text, mask, options.guidance_scale_out, scale_in)

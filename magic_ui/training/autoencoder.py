@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 
 from .pairs import PairSet, patches
 from .progress import learning_rate, load_state, mixed_precision, save_state
@@ -18,8 +17,9 @@ def _edges(images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     return images[..., 1:, :] - images[..., :-1, :], images[..., :, 1:] - images[..., :, :-1]
 
 
-def reconstruction_loss(output: torch.Tensor, target: torch.Tensor, masks: torch.Tensor, edge_weight: float,
-                        mask_weight: float) -> torch.Tensor:
+def reconstruction_loss(
+    output: torch.Tensor, target: torch.Tensor, masks: torch.Tensor, edge_weight: float, mask_weight: float
+) -> torch.Tensor:
     """L1 and squared error, weighted towards defects, plus the L1 of the gradients (what blur loses)."""
     weight = 1 + mask_weight * masks
     error = output - target
@@ -40,7 +40,8 @@ def train_autoencoder(recipe: Recipe, pairs: PairSet, state_path: Path, device: 
 
     options = recipe.autoencoder_training
     torch.manual_seed(recipe.seed)
-    vae = AutoencoderKL(**recipe.autoencoder).to(device, memory_format=torch.channels_last)
+    vae: Any = AutoencoderKL(**recipe.autoencoder)
+    vae.to(device, memory_format=torch.channels_last)
     optimizer = torch.optim.AdamW(vae.parameters(), lr=options["learning_rate"], weight_decay=1e-4)
     first = 0
     if (state := load_state(state_path)) is not None:
@@ -97,7 +98,8 @@ def normalize_latents(vae: Any, images: torch.Tensor) -> tuple[torch.Tensor, tor
 @torch.no_grad()
 def psnr_inside(vae: Any, images: torch.Tensor, masks: torch.Tensor) -> tuple[float, float]:
     """PSNR in dB of the reconstruction over whole images and inside the masks; images in −1…1."""
-    errors = torch.cat([(vae.decode(vae.encode(c).latent_dist.mean).sample.clamp(-1, 1) - c).square()
-                        for c in images.split(16)])
+    errors = torch.cat(
+        [(vae.decode(vae.encode(c).latent_dist.mean).sample.clamp(-1, 1) - c).square() for c in images.split(16)]
+    )
     inside = (errors * masks).sum() / (masks.sum() * 3).clamp(1)
     return tuple(float(10 * torch.log10(4 / e)) for e in (errors.mean(), inside))  # type: ignore[return-value]

@@ -23,7 +23,9 @@ SHARD_SIZE = "8MB"
 """Largest weight file: a folder pushes to a Space without Git LFS."""
 
 
-def train_from_scratch(recipe: Recipe, data: Path, output: Path, *, device: str = "auto", limit: int | None = None) -> Path:
+def train_from_scratch(
+    recipe: Recipe, data: Path, output: Path, *, device: str = "auto", limit: int | None = None
+) -> Path:
     """Tokenizer, autoencoder, then UNet and text encoder; finished stages and half-finished ones are resumed.
 
     Args:
@@ -44,21 +46,31 @@ def train_from_scratch(recipe: Recipe, data: Path, output: Path, *, device: str 
     state, folder = output / "state", output / "checkpoint"
     if not (state / "tokenizer").is_dir():
         length = recipe.text_encoder["max_position_embeddings"]
-        train_tokenizer(_caption_corpus(training, recipe.seed), recipe.tokenizer["vocab_size"], length, state / "tokenizer")
+        train_tokenizer(
+            _caption_corpus(training, recipe.seed), recipe.tokenizer["vocab_size"], length, state / "tokenizer"
+        )
     tokenizer = CLIPTokenizer.from_pretrained(state / "tokenizer")
     vae = train_autoencoder(recipe, training, state / "autoencoder.pt", chosen, _reporter("autoencoder"))
     images, masks = patches(held_out, 256, recipe.resolution, np.random.default_rng(recipe.seed + 99))
     whole, inside = psnr_inside(vae, images.to(chosen), masks.to(chosen))
     print(f"autoencoder on held-out renders: {whole:.1f} dB, inside masks {inside:.1f} dB", flush=True)
-    unet, text_encoder = train_diffusion(recipe, training, vae, tokenizer, state / "diffusion.pt", chosen, _reporter("diffusion"))
-    figures = {"scenes": len(training), "held_out_scenes": len(held_out), "autoencoder_psnr": round(whole, 2),
-               "autoencoder_psnr_inside": round(inside, 2), "minutes": round((time.monotonic() - started) / 60, 1),
-               "torch_threads": torch.get_num_threads()}
+    unet, text_encoder = train_diffusion(
+        recipe, training, vae, tokenizer, state / "diffusion.pt", chosen, _reporter("diffusion")
+    )
+    figures = {
+        "scenes": len(training),
+        "held_out_scenes": len(held_out),
+        "autoencoder_psnr": round(whole, 2),
+        "autoencoder_psnr_inside": round(inside, 2),
+        "minutes": round((time.monotonic() - started) / 60, 1),
+        "torch_threads": torch.get_num_threads(),
+    }
     return export_checkpoint(recipe, folder, tokenizer, text_encoder, vae, unet, figures)
 
 
-def export_checkpoint(recipe: Recipe, folder: Path, tokenizer: Any, text_encoder: Any, vae: Any, unet: Any,
-                      figures: dict[str, Any]) -> Path:
+def export_checkpoint(
+    recipe: Recipe, folder: Path, tokenizer: Any, text_encoder: Any, vae: Any, unet: Any, figures: dict[str, Any]
+) -> Path:
     """Write the parts as float16 safetensors shards in ``StableDiffusionInpaintPipeline`` layout, with checksums."""
     from diffusers import DDIMScheduler
 
@@ -69,11 +81,18 @@ def export_checkpoint(recipe: Recipe, folder: Path, tokenizer: Any, text_encoder
     DDIMScheduler(**recipe.scheduler).save_pretrained(folder / "scheduler")
     for part, model in (("text_encoder", text_encoder), ("vae", vae), ("unet", unet)):
         model.to("cpu", torch.float16).save_pretrained(folder / part, max_shard_size=SHARD_SIZE)
-    index = {"_class_name": "StableDiffusionInpaintPipeline", "feature_extractor": [None, None], "image_encoder": [None, None],
-             "requires_safety_checker": False, "safety_checker": [None, None],
-             "scheduler": ["diffusers", "DDIMScheduler"], "text_encoder": ["transformers", "CLIPTextModel"],
-             "tokenizer": ["transformers", "CLIPTokenizer"], "unet": ["diffusers", "UNet2DConditionModel"],
-             "vae": ["diffusers", "AutoencoderKL"]}
+    index = {
+        "_class_name": "StableDiffusionInpaintPipeline",
+        "feature_extractor": [None, None],
+        "image_encoder": [None, None],
+        "requires_safety_checker": False,
+        "safety_checker": [None, None],
+        "scheduler": ["diffusers", "DDIMScheduler"],
+        "text_encoder": ["transformers", "CLIPTextModel"],
+        "tokenizer": ["transformers", "CLIPTokenizer"],
+        "unet": ["diffusers", "UNet2DConditionModel"],
+        "vae": ["diffusers", "AutoencoderKL"],
+    }
     (folder / "model_index.json").write_text(json.dumps(index, indent=2) + "\n", encoding="utf-8")
     card = {**recipe.card, "resolution": recipe.resolution, "training": figures}
     (folder / "magic_ui.json").write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
@@ -84,8 +103,10 @@ def export_checkpoint(recipe: Recipe, folder: Path, tokenizer: Any, text_encoder
 
 def _split(pairs: PairSet) -> tuple[PairSet, PairSet]:
     cut = max(1, len(pairs) - max(1, len(pairs) // 20))
-    return (PairSet(pairs.pictures[:cut], pairs.masks[:cut], pairs.specs[:cut]),
-            PairSet(pairs.pictures[cut:], pairs.masks[cut:], pairs.specs[cut:]))
+    return (
+        PairSet(pairs.pictures[:cut], pairs.masks[:cut], pairs.specs[:cut]),
+        PairSet(pairs.pictures[cut:], pairs.masks[cut:], pairs.specs[cut:]),
+    )
 
 
 def _caption_corpus(pairs: PairSet, seed: int) -> list[str]:

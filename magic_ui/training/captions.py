@@ -14,18 +14,31 @@ IDENTITY_CAPTION = "无缺陷 (no defect)"
 """Caption of a pair whose target is the normal picture itself; useful as a negative prompt."""
 
 # Chance that a slot known for a picture is named in its caption, so that every subset of words is learned.
-_KEEP = {"part": 0.6, "severity": 0.75, "thickness": 0.7, "thickness_mm": 0.3, "morphology": 0.5, "color": 0.4,
-         "category": 0.5, "orientation": 0.4, "count": 0.8}
+_KEEP = {
+    "part": 0.6,
+    "severity": 0.75,
+    "thickness": 0.7,
+    "thickness_mm": 0.3,
+    "morphology": 0.5,
+    "color": 0.4,
+    "category": 0.5,
+    "orientation": 0.4,
+    "count": 0.8,
+}
 
 
 def spec_of_variant(category: str, variant: dict[str, Any]) -> DefectSpec:
     """Everything that is known of one rendered defect, as a spec. The place in the picture is left to the mask."""
-    values = {key: variant.get(key) for key in ("defect", "part", "severity", "thickness", "thickness_mm", "color",
-                                                 "orientation")}
+    values = {
+        key: variant.get(key)
+        for key in ("defect", "part", "severity", "thickness", "thickness_mm", "color", "orientation")
+    }
     if values["part"] not in PARTS:
         values["part"] = None
     values |= {"morphology": list(variant.get("morphology") or []), "count": int(variant.get("count") or 1)}
-    return DefectSpec.from_dict({"category": category, "language": "en", **{k: v for k, v in values.items() if v is not None}})
+    return DefectSpec.from_dict(
+        {"category": category, "language": "en", **{k: v for k, v in values.items() if v is not None}}
+    )
 
 
 def sample_caption(spec: DefectSpec, generator: np.random.Generator, language: str | None = None) -> str:

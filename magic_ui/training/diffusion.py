@@ -44,17 +44,21 @@ def encode_pairs(vae: Any, pairs: PairSet, views: int, seed: int, device: torch.
 
     Every view but the first is also seen under another exposure, contrast and tint.
     """
-    scenes, pictures, width = pairs.pictures.shape[:3]
+    scenes = len(pairs)
     latents: list[torch.Tensor] = []
     masks = np.zeros((views, *pairs.masks.shape), bool)
     for view in range(views):
         per_view = []
         for s in range(scenes):
             which = (s + 3 * view + seed) % 8
-            toned = change_tone(pairs.pictures[s], np.random.default_rng([seed, 4, view, s])) if view else pairs.pictures[s]
+            toned = (
+                change_tone(pairs.pictures[s], np.random.default_rng([seed, 4, view, s])) if view else pairs.pictures[s]
+            )
             images = turn(toned.transpose(0, 3, 1, 2), which)
             batch = torch.from_numpy(images).to(device).float() / 127.5 - 1
-            per_view.append(vae.encode(batch.contiguous(memory_format=torch.channels_last)).latent_dist.mean.half().cpu())
+            per_view.append(
+                vae.encode(batch.contiguous(memory_format=torch.channels_last)).latent_dist.mean.half().cpu()
+            )
             masks[view, s] = turn(pairs.masks[s], which)
             if (s + 1) % 100 == 0:
                 report(view * scenes + s + 1, views * scenes, 0.0)
@@ -68,14 +72,18 @@ def make_batch(pairs: PairSet, data: LatentSet, recipe: Recipe, generator: np.ra
     size = recipe.resolution // cell
     targets, conditions, masks, captions = [], [], [], []
     while len(targets) < options["batch_size"]:
-        view, scene, variant = (int(generator.integers(n)) for n in
-                                (data.latents.shape[0], len(pairs), pairs.masks.shape[1]))
+        view, scene, variant = (
+            int(generator.integers(n)) for n in (data.latents.shape[0], len(pairs), pairs.masks.shape[1])
+        )
         cells = mask_cells(loosen_mask(data.masks[view, scene, variant], generator), cell)
         rows, cols = np.flatnonzero(cells.any(1)), np.flatnonzero(cells.any(0))
         room = cells.shape[0] - size
-        y, x = (int(generator.integers(max(0, min(room, span[-1] + 1 - size)), min(room, max(span[0], 0)) + 1))
-                if min(room, max(span[0], 0)) >= max(0, min(room, span[-1] + 1 - size)) else room // 2
-                for span in (rows, cols))
+        y, x = (
+            int(generator.integers(max(0, min(room, span[-1] + 1 - size)), min(room, max(span[0], 0)) + 1))
+            if min(room, max(span[0], 0)) >= max(0, min(room, span[-1] + 1 - size))
+            else room // 2
+            for span in (rows, cols)
+        )
         window = (..., slice(y, y + size), slice(x, x + size))
         if not cells[window].any():
             continue
@@ -85,16 +93,22 @@ def make_batch(pairs: PairSet, data: LatentSet, recipe: Recipe, generator: np.ra
         targets.append(picture[0 if identity else 1 + variant][window])
         conditions.append(picture[0][window])
         masks.append(torch.from_numpy(cells[window].copy()))
-        captions.append("" if dropped else IDENTITY_CAPTION if identity
-                        else sample_caption(pairs.specs[scene][variant], generator))
+        captions.append(
+            "" if dropped else IDENTITY_CAPTION if identity else sample_caption(pairs.specs[scene][variant], generator)
+        )
         if dropped and identity:  # no words, no defect would teach the empty prompt to draw nothing
             targets[-1] = picture[1 + variant][window]
-    return {"target": torch.stack(targets).float(), "condition": torch.stack(conditions).float(),
-            "mask": torch.stack(masks)[:, None].float(), "captions": captions}
+    return {
+        "target": torch.stack(targets).float(),
+        "condition": torch.stack(conditions).float(),
+        "mask": torch.stack(masks)[:, None].float(),
+        "captions": captions,
+    }
 
 
-def train_diffusion(recipe: Recipe, pairs: PairSet, vae: Any, tokenizer: Any, state_path: Path, device: torch.device,
-                    report: Any) -> tuple[Any, Any]:
+def train_diffusion(
+    recipe: Recipe, pairs: PairSet, vae: Any, tokenizer: Any, state_path: Path, device: torch.device, report: Any
+) -> tuple[Any, Any]:
     """Train (or finish training) the recipe's UNet and CLIP text encoder; returns them with averaged weights.
 
     v-prediction on the noised target, loss weighted towards the mask; the step's random numbers depend on the seed
@@ -106,11 +120,19 @@ def train_diffusion(recipe: Recipe, pairs: PairSet, vae: Any, tokenizer: Any, st
     options = recipe.diffusion_training
     data = encode_pairs(vae, pairs, options.get("views", 2), recipe.seed, device, report)
     torch.manual_seed(recipe.seed + 1)
-    unet = UNet2DConditionModel(**recipe.unet).to(device, memory_format=torch.channels_last)
-    text_encoder = CLIPTextModel(CLIPTextConfig(
-        **recipe.text_encoder, vocab_size=len(tokenizer), bos_token_id=tokenizer.bos_token_id,
-        eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id)).to(device)
-    scheduler = DDIMScheduler(**recipe.scheduler)
+    unet: Any = UNet2DConditionModel(**recipe.unet)
+    unet.to(device, memory_format=torch.channels_last)
+    text_encoder: Any = CLIPTextModel(
+        CLIPTextConfig(
+            **recipe.text_encoder,
+            vocab_size=len(tokenizer),
+            bos_token_id=tokenizer.bos_token_id,
+            eos_token_id=tokenizer.eos_token_id,
+            pad_token_id=tokenizer.pad_token_id,
+        )
+    )
+    text_encoder.to(device)
+    scheduler: Any = DDIMScheduler(**recipe.scheduler)
     alphas_cumprod = scheduler.alphas_cumprod.to(device)
     parameters = [*unet.parameters(), *text_encoder.parameters()]
     optimizer = torch.optim.AdamW(parameters, lr=options["learning_rate"], weight_decay=1e-2, betas=(0.9, 0.99))
@@ -131,12 +153,19 @@ def train_diffusion(recipe: Recipe, pairs: PairSet, vae: Any, tokenizer: Any, st
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(step, options["steps"], options["learning_rate"], options["warmup"])
         target, condition, mask = (batch[k].to(device) for k in ("target", "condition", "mask"))
-        tokens = tokenizer(batch["captions"], padding="max_length", truncation=True, return_tensors="pt",
-                           max_length=tokenizer.model_max_length)
+        tokens = tokenizer(
+            batch["captions"],
+            padding="max_length",
+            truncation=True,
+            return_tensors="pt",
+            max_length=tokenizer.model_max_length,
+        )
         noise = torch.randn(target.shape, generator=generator).to(device)
         text_noise = torch.randn((*tokens.input_ids.shape, text_encoder.config.hidden_size), generator=generator)
         scale = options["text_noise_scale"] * torch.rand((len(target), 1, 1), generator=generator)
-        timesteps = torch.randint(0, scheduler.config.num_train_timesteps, (len(target),), generator=generator).to(device)
+        timesteps = torch.randint(0, scheduler.config.num_train_timesteps, (len(target),), generator=generator).to(
+            device
+        )
         alpha_bar = alphas_cumprod[timesteps][:, None, None, None]
         noisy = alpha_bar.sqrt() * target + (1 - alpha_bar).sqrt() * noise
         velocity = alpha_bar.sqrt() * noise - (1 - alpha_bar).sqrt() * target
@@ -154,8 +183,16 @@ def train_diffusion(recipe: Recipe, pairs: PairSet, vae: Any, tokenizer: Any, st
         average.update()
         running = loss.item() if running is None else 0.98 * running + 0.02 * loss.item()
         if (step + 1) % options.get("save_every", 200) == 0 or step + 1 == options["steps"]:
-            save_state(state_path, {"step": step + 1, "unet": unet.state_dict(), "optimizer": optimizer.state_dict(),
-                                    "text_encoder": text_encoder.state_dict(), "average": average.state()})
+            save_state(
+                state_path,
+                {
+                    "step": step + 1,
+                    "unet": unet.state_dict(),
+                    "optimizer": optimizer.state_dict(),
+                    "text_encoder": text_encoder.state_dict(),
+                    "average": average.state(),
+                },
+            )
         if (step + 1) % 20 == 0:
             report(step + 1, options["steps"], running)
     average.copy_to_parameters()

@@ -67,7 +67,7 @@ def patches(pairs: PairSet, count: int, size: int, generator: np.random.Generato
         patch = pairs.pictures[scene, 1 + variant if defective else 0][window].astype(np.float32) / 127.5 - 1
         if n % 8 == 0:
             patch = np.clip(patch * generator.uniform(0.6, 1.2, 3) + generator.uniform(-0.25, 0.25, 3), -1, 1)
-        turns, flip = generator.integers(4), generator.random() < 0.5
+        turns, flip = int(generator.integers(4)), generator.random() < 0.5
         for target, values in ((images, patch), (masks, mask[window])):
             turned = np.rot90(values, turns)
             target[n] = turned[:, ::-1] if flip else turned

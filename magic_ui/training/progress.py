@@ -42,19 +42,23 @@ class ExponentialMovingAverage:
         self.average = [p.detach().clone() for p in self.parameters]
 
     def update(self) -> None:
+        """Move the averages towards the parameters' present values."""
         self.step += 1
         decay = min(self.decay, (1 + self.step) / (10 + self.step))
         torch._foreach_lerp_(self.average, [p.detach() for p in self.parameters], 1 - decay)
 
     def state(self) -> dict[str, Any]:
+        """What :meth:`restore` needs."""
         return {"step": self.step, "average": self.average}
 
     def restore(self, state: dict[str, Any]) -> None:
+        """Continue from a saved state."""
         self.step = state["step"]
         for own, stored in zip(self.average, state["average"], strict=True):
             own.copy_(stored)
 
     def copy_to_parameters(self) -> None:
+        """Replace the parameters by their averages."""
         for parameter, average in zip(self.parameters, self.average, strict=True):
             parameter.data.copy_(average)
 

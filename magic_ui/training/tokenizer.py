@@ -26,8 +26,13 @@ def train_tokenizer(captions: Iterable[str], vocab_size: int, max_length: int, f
     backend.normalizer = reference.normalizer or normalizers.Sequence([normalizers.NFC(), normalizers.Lowercase()])
     backend.pre_tokenizer = reference.pre_tokenizer
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    trainer = trainers.BpeTrainer(vocab_size=vocab_size - len(alphabet) - 2, end_of_word_suffix="</w>",
-                                  initial_alphabet=alphabet, special_tokens=[], show_progress=False)
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocab_size - len(alphabet) - 2,
+        end_of_word_suffix="</w>",
+        initial_alphabet=alphabet,
+        special_tokens=[],
+        show_progress=False,
+    )
     backend.train_from_iterator(captions, trainer)
     model = json.loads(backend.to_str())["model"]
     learned = [tuple(m) if isinstance(m, list) else tuple(m.split(" ")) for m in model["merges"]]
@@ -39,7 +44,14 @@ def train_tokenizer(captions: Iterable[str], vocab_size: int, max_length: int, f
             if left + right not in tokens:
                 tokens.append(left + right)
     vocabulary = {token: index for index, token in enumerate([*tokens, START, END])}
-    tokenizer = CLIPTokenizer(vocab=vocabulary, merges=merges, bos_token=START, eos_token=END, unk_token=END,
-                              pad_token=END, model_max_length=max_length)
+    tokenizer = CLIPTokenizer(
+        vocab=vocabulary,
+        merges=merges,
+        bos_token=START,
+        eos_token=END,
+        unk_token=END,
+        pad_token=END,
+        model_max_length=max_length,
+    )
     folder.mkdir(parents=True, exist_ok=True)
     tokenizer.save_pretrained(folder)

@@ -115,7 +115,9 @@ def test_a_refused_checkpoint_leaves_the_loaded_one_alone(intact, folder):
     assert torch.equal(checkpoint.encode_prompt("scratch")[0], before)
 
 
-@pytest.mark.parametrize("name", ["", "no-such", "../../etc", "/etc", "%2e%2e/", "a\0b", "x" * 300, "magic-tiny/../../.."])
+@pytest.mark.parametrize(
+    "name", ["", "no-such", "../../etc", "/etc", "%2e%2e/", "a\0b", "x" * 300, "magic-tiny/../../.."]
+)
 def test_names_that_are_no_checkpoint(name):
     with pytest.raises(InputError) as caught:
         load_checkpoint(name)

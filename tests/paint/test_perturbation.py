@@ -1,3 +1,4 @@
+import itertools
 import math
 
 import pytest
@@ -86,7 +87,9 @@ def test_step_equals_diffusers_with_the_same_eta_everywhere(eta):
     theirs = scheduler.step(output, t, latents, eta=eta, generator=generators(noise_seed)[0]).prev_sample
     alpha_bar, alpha_bar_prev = scheduler.alphas_cumprod[t], scheduler.alphas_cumprod[t - 100]
     x0, epsilon = predict_x0_and_epsilon(output, latents, alpha_bar, "epsilon")
-    ours = masked_ddim_step(x0, epsilon, torch.ones(1, 1, 8, 8), alpha_bar, alpha_bar_prev, eta, None, generators(noise_seed))
+    ours = masked_ddim_step(
+        x0, epsilon, torch.ones(1, 1, 8, 8), alpha_bar, alpha_bar_prev, eta, None, generators(noise_seed)
+    )
     assert torch.allclose(ours, theirs, atol=1e-5)
 
 
@@ -101,14 +104,16 @@ def test_eta_mask_keeps_the_variance_inside_and_stays_below_the_critical_value()
         assert torch.allclose(moved[..., :64], (1 - alpha_bar_prev).sqrt() * epsilon[..., :64])
         assert moved[..., 64:].var().item() == pytest.approx(1 - alpha_bar_prev.item(), rel=0.05)
     beta_tilde = posterior_variance(alpha_bar, alpha_bar_prev)
-    assert (1 - alpha_bar_prev - critical_eta(alpha_bar_prev, beta_tilde) ** 2 * beta_tilde).item() == pytest.approx(0, abs=1e-6)
+    assert (1 - alpha_bar_prev - critical_eta(alpha_bar_prev, beta_tilde) ** 2 * beta_tilde).item() == pytest.approx(
+        0, abs=1e-6
+    )
 
 
 @pytest.mark.parametrize("schedule", ["linear", "cosine", "polynomial", "exponential"])
 def test_inside_guidance_falls_from_start_to_end(schedule):
     values = [inside_guidance_scale(i / 20, 7.5, 4.0, schedule) for i in range(21)]
     assert values[0] == pytest.approx(7.5) and values[-1] == pytest.approx(4.0)
-    assert all(a > b for a, b in zip(values, values[1:], strict=False))
+    assert all(a > b for a, b in itertools.pairwise(values))
 
 
 def test_inside_guidance_constant_and_unknown():

@@ -3,16 +3,28 @@ import pytest
 import torch
 
 from magic_ui.paint.checkpoint import load_checkpoint
-from magic_ui.paint.sampler import Conditioning, SamplerOptions, first_step, sample
+from magic_ui.paint.options import SamplerOptions
+from magic_ui.paint.sampler import Conditioning, first_step, sample
 from tests.tiny import save_tiny_checkpoint
 
-PLAIN = {"text_noise_scale": 0.0, "anomaly_noise": 0.0, "guidance_schedule": "constant", "guidance_scale": 7.5,
-         "guidance_scale_end": 7.5, "guidance_scale_out": 7.5}
+PLAIN = {
+    "text_noise_scale": 0.0,
+    "anomaly_noise": 0.0,
+    "guidance_schedule": "constant",
+    "guidance_scale": 7.5,
+    "guidance_scale_end": 7.5,
+    "guidance_scale_out": 7.5,
+}
 SCHEDULES = {
     "sd2": {},
     "v_prediction": {"prediction_type": "v_prediction"},
-    "zero_snr_trailing": {"prediction_type": "v_prediction", "rescale_betas_zero_snr": True,
-                          "timestep_spacing": "trailing", "steps_offset": 0, "set_alpha_to_one": True},
+    "zero_snr_trailing": {
+        "prediction_type": "v_prediction",
+        "rescale_betas_zero_snr": True,
+        "timestep_spacing": "trailing",
+        "steps_offset": 0,
+        "set_alpha_to_one": True,
+    },
 }
 
 
@@ -22,9 +34,15 @@ def batch_of(checkpoint, strengths, seeds, prompt="thin scratch on the screw hea
     masks = torch.zeros(count, 1, size, size)
     masks[:, :, 21:45, 10:50] = 1
     embeds, attention = checkpoint.encode_prompt(prompt)
-    return Conditioning(images, masks, embeds.repeat(count, 1, 1), attention.repeat(count, 1),
-                        checkpoint.encode_prompt("")[0].repeat(count, 1, 1), strengths,
-                        [torch.Generator().manual_seed(seed) for seed in seeds])
+    return Conditioning(
+        images,
+        masks,
+        embeds.repeat(count, 1, 1),
+        attention.repeat(count, 1),
+        checkpoint.encode_prompt("")[0].repeat(count, 1, 1),
+        strengths,
+        [torch.Generator().manual_seed(seed) for seed in seeds],
+    )
 
 
 def finish(checkpoint, batch, **options):
@@ -41,20 +59,38 @@ def test_equals_diffusers_pipeline_with_every_perturbation_off(tmp_path, schedul
     logging.set_verbosity_error()
     checkpoint = load_checkpoint(save_tiny_checkpoint(tmp_path, **SCHEDULES[schedule]), device="cpu")
     pipeline = StableDiffusionInpaintPipeline(
-        vae=checkpoint.vae, text_encoder=checkpoint.text_encoder, tokenizer=checkpoint.tokenizer, unet=checkpoint.unet,
-        scheduler=checkpoint.scheduler, safety_checker=None, feature_extractor=None, requires_safety_checker=False)
+        vae=checkpoint.vae,
+        text_encoder=checkpoint.text_encoder,
+        tokenizer=checkpoint.tokenizer,
+        unet=checkpoint.unet,
+        scheduler=checkpoint.scheduler,
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
     pipeline.set_progress_bar_config(disable=True)
     batch = batch_of(checkpoint, [1.0], [42])
-    theirs = pipeline("thin scratch on the screw head", image=batch.images, mask_image=batch.masks, height=64, width=64,
-                      num_inference_steps=8, guidance_scale=7.5, eta=eta, output_type="latent",
-                      generator=torch.Generator().manual_seed(42)).images
+    theirs = pipeline(
+        "thin scratch on the screw head",
+        image=batch.images,
+        mask_image=batch.masks,
+        height=64,
+        width=64,
+        num_inference_steps=8,
+        guidance_scale=7.5,
+        eta=eta,
+        output_type="latent",
+        generator=torch.Generator().manual_seed(42),
+    ).images
     ours = finish(checkpoint, batch, num_inference_steps=8, eta=eta)
     assert (ours - theirs).abs().max().item() < 1e-4
 
 
 @pytest.fixture(scope="module", params=["masked", "normal"])
 def checkpoint(request, tmp_path_factory):
-    return load_checkpoint(save_tiny_checkpoint(tmp_path_factory.mktemp(request.param), conditioning=request.param), device="cpu")
+    return load_checkpoint(
+        save_tiny_checkpoint(tmp_path_factory.mktemp(request.param), conditioning=request.param), device="cpu"
+    )
 
 
 def test_same_seed_same_bits_and_other_seed_other_picture(checkpoint):
@@ -75,7 +111,9 @@ def test_weaker_strength_stays_nearer_to_the_normal_latents(checkpoint):
     strengths = [0.0, 0.35, 0.7, 1.0]
     batch = batch_of(checkpoint, strengths, [5] * 4)
     normal = checkpoint.encode_image(batch.images)[0]
-    latents = finish(checkpoint, batch, num_inference_steps=10, guidance_scale=1.5, guidance_scale_end=1.5, guidance_scale_out=1.5)
+    latents = finish(
+        checkpoint, batch, num_inference_steps=10, guidance_scale=1.5, guidance_scale_end=1.5, guidance_scale_out=1.5
+    )
     distance = (latents - normal).abs().mean(dim=(1, 2, 3)).tolist()
     assert distance == sorted(distance) and distance[0] < 0.9 * distance[-1]
 
@@ -92,7 +130,9 @@ def test_can_be_stopped_at_any_step(checkpoint):
     original = checkpoint.predict
     checkpoint.predict = lambda *args: (calls.append(1), original(*args))[1]
     try:
-        steps = sample(checkpoint, batch_of(checkpoint, [1.0], [0]), SamplerOptions(**PLAIN | {"num_inference_steps": 6}))
+        steps = sample(
+            checkpoint, batch_of(checkpoint, [1.0], [0]), SamplerOptions(**PLAIN | {"num_inference_steps": 6})
+        )
         assert [next(steps).step, next(steps).step] == [1, 2]
         steps.close()
     finally:
@@ -105,5 +145,7 @@ def test_perturbations_change_the_result_and_stop_step_limits_mgni(checkpoint):
     for options in ({"text_noise_scale": 1.0}, {"anomaly_noise": 1.0}, {"eta_mask": 0.8}):
         changed = finish(checkpoint, batch_of(checkpoint, [1.0], [3]), num_inference_steps=6, **options)
         assert not torch.allclose(base, changed, atol=1e-3), options
-    stopped = finish(checkpoint, batch_of(checkpoint, [1.0], [3]), num_inference_steps=6, anomaly_noise=1.0, anomaly_stop_step=0)
+    stopped = finish(
+        checkpoint, batch_of(checkpoint, [1.0], [3]), num_inference_steps=6, anomaly_noise=1.0, anomaly_stop_step=0
+    )
     assert torch.equal(base, stopped)

@@ -26,32 +26,97 @@ def scenes(tmp_path_factory):
             y, x = generator.integers(20, 50, 2)
             masks[v, y : y + 9, x : x + 14] = True
             defective[v][masks[v]] = 20 + 60 * v
-        variants = [{"defect": d, "severity": s, "thickness": "thin", "thickness_mm": 0.1, "part": p, "morphology": ["fine"], "count": 2}
-                    for d, s, p in (("scratch", "slight", "head"), ("dent", "severe", "teeth"), ("corrosion", None, None))]
+        variants = [
+            {
+                "defect": d,
+                "severity": s,
+                "thickness": "thin",
+                "thickness_mm": 0.1,
+                "part": p,
+                "morphology": ["fine"],
+                "count": 2,
+            }
+            for d, s, p in (("scratch", "slight", "head"), ("dent", "severe", "teeth"), ("corrosion", None, None))
+        ]
         meta = json.dumps({"category": "screw", "variants": variants})
-        np.savez_compressed(folder / f"scene_{index:06d}.npz", normal=normal, defective=defective, mask=masks, meta=meta)
+        np.savez_compressed(
+            folder / f"scene_{index:06d}.npz", normal=normal, defective=defective, mask=masks, meta=meta
+        )
     return folder
 
 
 @pytest.fixture(scope="module")
 def recipe():
     return Recipe(
-        name="test", resolution=64, seed=1,
-        autoencoder={"block_out_channels": [8, 16, 16], "latent_channels": 4, "norm_num_groups": 8, "scaling_factor": 1.0,
-                     "down_block_types": ["DownEncoderBlock2D"] * 3, "up_block_types": ["UpDecoderBlock2D"] * 3,
-                     "mid_block_add_attention": False, "sample_size": 64},
-        unet={"sample_size": 16, "in_channels": 9, "out_channels": 4, "block_out_channels": [16, 32], "layers_per_block": 1,
-              "down_block_types": ["DownBlock2D", "CrossAttnDownBlock2D"], "up_block_types": ["CrossAttnUpBlock2D", "UpBlock2D"],
-              "norm_num_groups": 8, "cross_attention_dim": 16, "attention_head_dim": 2},
-        text_encoder={"hidden_size": 16, "intermediate_size": 32, "projection_dim": 16, "num_hidden_layers": 1,
-                      "num_attention_heads": 2, "max_position_embeddings": 48},
-        scheduler={"prediction_type": "v_prediction", "rescale_betas_zero_snr": True, "timestep_spacing": "trailing", "clip_sample": False},
+        name="test",
+        resolution=64,
+        seed=1,
+        autoencoder={
+            "block_out_channels": [8, 16, 16],
+            "latent_channels": 4,
+            "norm_num_groups": 8,
+            "scaling_factor": 1.0,
+            "down_block_types": ["DownEncoderBlock2D"] * 3,
+            "up_block_types": ["UpDecoderBlock2D"] * 3,
+            "mid_block_add_attention": False,
+            "sample_size": 64,
+        },
+        unet={
+            "sample_size": 16,
+            "in_channels": 9,
+            "out_channels": 4,
+            "block_out_channels": [16, 32],
+            "layers_per_block": 1,
+            "down_block_types": ["DownBlock2D", "CrossAttnDownBlock2D"],
+            "up_block_types": ["CrossAttnUpBlock2D", "UpBlock2D"],
+            "norm_num_groups": 8,
+            "cross_attention_dim": 16,
+            "attention_head_dim": 2,
+        },
+        text_encoder={
+            "hidden_size": 16,
+            "intermediate_size": 32,
+            "projection_dim": 16,
+            "num_hidden_layers": 1,
+            "num_attention_heads": 2,
+            "max_position_embeddings": 48,
+        },
+        scheduler={
+            "prediction_type": "v_prediction",
+            "rescale_betas_zero_snr": True,
+            "timestep_spacing": "trailing",
+            "clip_sample": False,
+        },
         tokenizer={"vocab_size": 600},
-        autoencoder_training={"steps": 4, "batch_size": 2, "patch": 32, "learning_rate": 1e-3, "kl_weight": 1e-6, "edge_weight": 0.5, "mask_weight": 1.0,
-                              "save_every": 2},
-        diffusion_training={"steps": 4, "batch_size": 2, "learning_rate": 1e-3, "warmup": 2, "ema_decay": 0.9, "caption_dropout": 0.1,
-                            "identity_share": 0.1, "text_noise_scale": 1.0, "mask_weight": 4.0, "save_every": 2},
-        card={"conditioning": "normal", "prompt_language": "bilingual", "num_inference_steps": 4, "guidance_scale": 3.0})
+        autoencoder_training={
+            "steps": 4,
+            "batch_size": 2,
+            "patch": 32,
+            "learning_rate": 1e-3,
+            "kl_weight": 1e-6,
+            "edge_weight": 0.5,
+            "mask_weight": 1.0,
+            "save_every": 2,
+        },
+        diffusion_training={
+            "steps": 4,
+            "batch_size": 2,
+            "learning_rate": 1e-3,
+            "warmup": 2,
+            "ema_decay": 0.9,
+            "caption_dropout": 0.1,
+            "identity_share": 0.1,
+            "text_noise_scale": 1.0,
+            "mask_weight": 4.0,
+            "save_every": 2,
+        },
+        card={
+            "conditioning": "normal",
+            "prompt_language": "bilingual",
+            "num_inference_steps": 4,
+            "guidance_scale": 3.0,
+        },
+    )
 
 
 def weights(folder):
@@ -98,7 +163,7 @@ def test_latents_are_normalised_inside_the_autoencoder(recipe):
     with torch.no_grad():
         before = vae.decode(vae.encode(images).latent_dist.mean).sample
         std_before = vae.encode(images).latent_dist.std
-    mean, std = normalize_latents(vae, images)
+    _, std = normalize_latents(vae, images)
     with torch.no_grad():
         posterior = vae.encode(images).latent_dist
         after = vae.decode(posterior.mean).sample
@@ -109,8 +174,18 @@ def test_latents_are_normalised_inside_the_autoencoder(recipe):
 
 
 def test_captions_name_the_defect_and_vary(generator):
-    spec = spec_of_variant("screw", {"defect": "scratch", "part": "teeth", "severity": "severe", "thickness": "thin",
-                                     "thickness_mm": 0.15, "morphology": ["fine"], "count": 2})
+    spec = spec_of_variant(
+        "screw",
+        {
+            "defect": "scratch",
+            "part": "teeth",
+            "severity": "severe",
+            "thickness": "thin",
+            "thickness_mm": 0.15,
+            "morphology": ["fine"],
+            "count": 2,
+        },
+    )
     assert spec.part is None and spec.severity == "severe"
     captions = {sample_caption(spec, generator, "en") for _ in range(60)}
     assert len(captions) > 10 and all("scratch" in caption for caption in captions)
