@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from magic_ui.instruction.spec import DefectSpec
+
+if TYPE_CHECKING:
+    from magic_ui.instruction.parser import parse_instruction
+    from magic_ui.instruction.prompt import build_prompt, describe
 
 __all__ = ["DefectSpec", "build_prompt", "describe", "parse_instruction"]
 

@@ -121,11 +121,7 @@ def _read_stretches(tokens: list[Token], lexicon: Lexicon) -> list[Token]:
 
 def _is_list_number(tokens: list[Token], index: int) -> bool:
     """The "2." or "2)" that opens a line of a list."""
-    if (
-        tokens[index].kind != "number"
-        or index + 1 >= len(tokens)
-        or tokens[index + 1].text not in (".", ")", "、")
-    ):
+    if tokens[index].kind != "number" or index + 1 >= len(tokens) or tokens[index + 1].text not in (".", ")", "、"):
         return False
     return not any(token.has("quantity") for token in tokens[max(0, index - 2) : index])
 
@@ -157,9 +153,7 @@ def _drop_object_looks(tokens: list[Token]) -> list[Token]:
                 continue
         elif not (token.is_look or _is_link(token)):
             behind = tokens[index + 1] if index + 1 < len(tokens) else None
-            compound = (
-                token.is_place and "category" not in token.slots and behind is not None and behind.is_defect
-            )
+            compound = token.is_place and "category" not in token.slots and behind is not None and behind.is_defect
             names_object = token.kind == "slots" and not token.is_defect and "region" not in token.slots
             of_object = names_object and not compound
         kept.append(token)
@@ -267,8 +261,7 @@ def _list_goes_on(clause: list[Token], position: int, seen: bool) -> bool:
             break
         chunk.append(token)
     bare = any(token.is_defect for token in chunk) and not any(
-        token.has("determiner", "verb", "with", "negation") or token.kind in ("count", "number")
-        for token in chunk
+        token.has("determiner", "verb", "with", "negation") or token.kind in ("count", "number") for token in chunk
     )
     placed_first = bool(chunk) and chunk[0].is_place
     if not bare or placed_first:

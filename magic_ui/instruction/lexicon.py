@@ -86,7 +86,7 @@ class Lexicon:
 @lru_cache(maxsize=1)
 def load_lexicon() -> Lexicon:
     """The lexicon, read once."""
-    text = resources.files(__package__).joinpath("lexicon.toml").read_text(encoding="utf-8")
+    text = resources.files("magic_ui.instruction").joinpath("lexicon.toml").read_text(encoding="utf-8")
     return build_lexicon(tomllib.loads(text))
 
 

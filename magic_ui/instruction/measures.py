@@ -31,9 +31,7 @@ def read_numbers(tokens: list[Token], lexicon: Lexicon) -> list[Token]:
         if not unit:
             if index < len(tokens) and tokens[index].text in ("°", "%", "度"):
                 index += 1
-                token = Token(
-                    "unknown", token.start, tokens[index - 1].end, token.text + tokens[index - 1].text
-                )
+                token = Token("unknown", token.start, tokens[index - 1].end, token.text + tokens[index - 1].text)
             token.value = value
             token.end = tokens[index - 1].end
             read.append(token)
@@ -119,11 +117,7 @@ def _is_inch(tokens: list[Token], index: int) -> bool:
     if index + 1 >= len(tokens):
         return True
     following = tokens[index + 1]
-    whole = (
-        tokens[index - 1].value == int(tokens[index - 1].value)
-        if math.isfinite(tokens[index - 1].value)
-        else True
-    )
+    whole = tokens[index - 1].value == int(tokens[index - 1].value) if math.isfinite(tokens[index - 1].value) else True
     if following.text in ("the", "this", "that", "its", "each", "a", "an", "total", "number"):
         return False
     return not (whole and following.is_place)

@@ -110,8 +110,7 @@ def _absorb_adjectives(mentions: list[Mention], chunks: list[Chunk]) -> list[Men
 
 def _names_part_after(mention: Mention, chunks: list[Chunk]) -> bool:
     return any(
-        token.is_place or "category" in token.slots
-        for token in chunks[mention.chunk].tokens[mention.index + 1 :]
+        token.is_place or "category" in token.slots for token in chunks[mention.chunk].tokens[mention.index + 1 :]
     )
 
 
@@ -167,10 +166,7 @@ def _repeats(first: Mention, second: Mention, chunks: list[Chunk]) -> bool:
     if first.token.slots["defect"] != second.token.slots["defect"]:
         return False
     between = _between(first, second, chunks)
-    if any(
-        token.is_place or token.kind in ("count", "number") or token.has("determiner", "with")
-        for token in between
-    ):
+    if any(token.is_place or token.kind in ("count", "number") or token.has("determiner", "with") for token in between):
         return False
     adjectives = _is_adjective(first, chunks) and _is_adjective(second, chunks)
     return adjectives or not any(token.is_look for token in between)

@@ -147,9 +147,7 @@ def _draft(mention: Mention, place: Place, places: int, lexicon: Lexicon) -> Dra
 def _own_slots(mention: Mention) -> list[Token]:
     """What the defect's own word tells besides: "hairline fracture" is fine, 黑斑 black."""
     slots = {slot: token for slot, token in mention.token.slots.items() if slot != "defect"}
-    return (
-        [Token("slots", mention.token.start, mention.token.end, mention.token.text, slots)] if slots else []
-    )
+    return [Token("slots", mention.token.start, mention.token.end, mention.token.text, slots)] if slots else []
 
 
 def _apply_looks(draft: Draft, tokens: list[Token], lexicon: Lexicon) -> None:
@@ -194,9 +192,7 @@ def _preposition_follows(following: list[tuple[int, int, Token]], mention: Menti
 def _unknown(tokens: list[Token]) -> list[str]:
     words: list[str] = []
     for token in tokens:
-        lone_number = (
-            token.kind == "number" and not token.has("counted") and not (token.chinese and token.value == 1)
-        )
+        lone_number = token.kind == "number" and not token.has("counted") and not (token.chinese and token.value == 1)
         if (token.kind == "unknown" or lone_number) and token.text not in words:
             words.append(token.text)
     return words

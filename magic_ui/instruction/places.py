@@ -54,15 +54,11 @@ def group_places(mention: Mention, chunks: list[Chunk]) -> list[Place]:
             grouped.append(place)
     parts = {place.part for place in grouped if place.part}
     regions = {place.region for place in grouped if place.region}
-    common = Place(
-        next(iter(parts)) if len(parts) == 1 else None, next(iter(regions)) if len(regions) == 1 else None
-    )
+    common = Place(next(iter(parts)) if len(parts) == 1 else None, next(iter(regions)) if len(regions) == 1 else None)
     return [place.filled_from(common) for place in grouped] or [Place()]
 
 
-def share_places(
-    mentions: list[Mention], groups: list[list[Place]], chunks: list[Chunk], current: Place
-) -> Place:
+def share_places(mentions: list[Mention], groups: list[list[Place]], chunks: list[Chunk], current: Place) -> Place:
     """Give defects without a place the one that holds for them; returns the one for what follows."""
     for order, mention in enumerate(mentions):
         loose = [token for token in mention.tokens if token.is_place and token.shared]

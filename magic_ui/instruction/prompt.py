@@ -35,7 +35,7 @@ _LABELS = {
 def build_prompt(spec: DefectSpec, *, language: str = "en") -> str:
     """The prompt of one defect: place, defect, morphology, severity and thickness, in that order (spec §1).
 
-    ``en``: "on the screw head, a scratch, line-like, thin (0.1mm)". ``zh``: "螺丝头部的线状的细(0.1毫米)划痕".
+    ``en``: "on the screw head, a scratch, line-like, thin (0.1mm)". ``zh``: "头部的线状的细(0.1毫米)划痕".
     ``bilingual``, a Chinese name, then all in English: "螺丝头部的细划痕 (thin scratch on the screw head)".
     The same spec gives the same text; every filled slot shows in it (of the morphology the first four, in the
     bilingual prompt the first two). English is at most 50 CLIP tokens, bilingual 70.

@@ -84,13 +84,13 @@ class DefectSpec:
         known = {f.name for f in fields(cls)}
         for key, value in values.items():
             if key not in known:
-                raise InputError(
-                    "spec", f"unknown slot {str(key)[:40]!r}; known: {', '.join(sorted(known))}."
-                )
+                raise InputError("spec", f"unknown slot {str(key)[:40]!r}; known: {', '.join(sorted(known))}.")
             _check_slot(key, value)
         if "defect" not in values:
             raise InputError("spec", f"no defect given; choose one of {', '.join(DEFECTS)}.")
-        copied = {key: list(value) if isinstance(value, list) else value for key, value in values.items()}
+        copied: dict[str, Any] = {
+            key: list(value) if isinstance(value, list) else value for key, value in values.items()
+        }
         return cls(**copied)
 
 
@@ -122,8 +122,7 @@ def _check_slot(name: str, value: Any) -> None:
         ):
             raise InputError(
                 name,
-                f"got {str(value)[:40]!r}; "
-                f"give millimetres from {MIN_THICKNESS_MM:g} to {MAX_THICKNESS_MM:g}.",
+                f"got {str(value)[:40]!r}; give millimetres from {MIN_THICKNESS_MM:g} to {MAX_THICKNESS_MM:g}.",
             )
     elif not isinstance(value, str):
         raise InputError(name, f"expected text, got {type(value).__name__}.")

@@ -9,9 +9,7 @@ from dataclasses import dataclass, field
 from magic_ui.instruction.lexicon import Lexicon, Sense
 
 _JOINERS = frozenset(" \t-_'\u2010\u2011\u2012\u2013")
-_QUOTES = str.maketrans(
-    {"\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"', "\u2032": "'", "\u2044": "/"}
-)
+_QUOTES = str.maketrans({"\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"', "\u2032": "'", "\u2044": "/"})
 _NUMBER = re.compile(r"(?:[0-9]+(?:[.,][0-9]+)*|\.[0-9]+)(?:e[+-]?[0-9]+)?(?![0-9])")
 _WORD = re.compile(r"(?!x[0-9])[^\W\d_\u3400-\u9fff\uf900-\ufaff]+[0-9]*|x")
 _STOP = Sense("grammar", roles=frozenset({"stop"}))
@@ -37,9 +35,7 @@ class Token:
     weak: bool = False
     chinese: bool = False
     tight: bool = False
-    shared: bool = (
-        False  # a place left over from a negated clause: it holds for what follows, if that names none
-    )
+    shared: bool = False  # a place left over from a negated clause: it holds for what follows, if that names none
 
     def has(self, *roles: str) -> bool:
         """Whether the word plays one of these grammatical roles."""
@@ -68,9 +64,7 @@ def normalize(text: str) -> str:
     """NFKC (full-width forms become plain ones), without stacked accents and invisible characters."""
     plain = unicodedata.normalize("NFKC", text).translate(_QUOTES)
     return "".join(
-        character
-        for character in plain
-        if unicodedata.category(character) not in ("Mn", "Me", "Cf", "Co", "Cn")
+        character for character in plain if unicodedata.category(character) not in ("Mn", "Me", "Cf", "Co", "Cn")
     )
 
 
@@ -108,13 +102,7 @@ def is_chinese(character: str) -> bool:
 def _append(tokens: list[Token], found: Token) -> None:
     """Add a token; Chinese characters that no entry covers are gathered into one unknown word."""
     previous = tokens[-1] if tokens else None
-    if (
-        previous
-        and found.tight
-        and found.chinese
-        and previous.chinese
-        and found.kind == previous.kind == "unknown"
-    ):
+    if previous and found.tight and found.chinese and previous.chinese and found.kind == previous.kind == "unknown":
         previous.end, previous.text = found.end, previous.text + found.text
     else:
         tokens.append(found)

@@ -123,9 +123,7 @@ def test_width_out_of_range(text: str) -> None:
         parse_instruction(text)
 
 
-@pytest.mark.parametrize(
-    "value", [None, 3, b"scratch", ["scratch"], True, "scratch " * 200, "scratch \ud800"]
-)
+@pytest.mark.parametrize("value", [None, 3, b"scratch", ["scratch"], True, "scratch " * 200, "scratch \ud800"])
 def test_not_a_text(value: object) -> None:
     with pytest.raises(InputError):
         parse_instruction(value)  # type: ignore[arg-type]
@@ -251,4 +249,4 @@ def test_any_words(pieces: list[str], joint: str) -> None:
 def test_fast_for_hostile_repetition(piece: str) -> None:
     text = (piece * 1000)[:1000]
     # Processor time: another program on the machine is no fault of the parser.
-    assert _timed(text) < 0.1
+    assert min(_timed(text) for _ in range(3)) < 0.1

@@ -60,8 +60,7 @@ def test_every_slot_changes_the_text(slot: str, language: str) -> None:
 def test_part_detail_changes_the_text(language: str) -> None:
     thread = replace(PLAIN, part="thread")
     texts = {
-        build_prompt(replace(thread, part_detail=detail), language=language)
-        for detail in (None, "crest", "flank")
+        build_prompt(replace(thread, part_detail=detail), language=language) for detail in (None, "crest", "flank")
     }
     assert len(texts) == 3
 
@@ -69,12 +68,8 @@ def test_part_detail_changes_the_text(language: str) -> None:
 def test_examples() -> None:
     assert build_prompt(PLAIN) == "on the screw head, a scratch, thin"
     assert build_prompt(PLAIN, language="bilingual") == "螺丝头部的细划痕 (thin scratch on the screw head)"
-    measured = replace(
-        PLAIN, thickness_mm=0.1, morphology=["line-like"], severity="slight", count=2, color="silver"
-    )
-    assert (
-        build_prompt(measured) == "on the screw head, two silver scratches, line-like, slight, thin (0.1mm)"
-    )
+    measured = replace(PLAIN, thickness_mm=0.1, morphology=["line-like"], severity="slight", count=2, color="silver")
+    assert build_prompt(measured) == "on the screw head, two silver scratches, line-like, slight, thin (0.1mm)"
     assert (
         build_prompt(DefectSpec("corrosion", region="top_left", count=3))
         == "in the upper left corner, three corrosion spots"

@@ -43,8 +43,6 @@ def test_refused(values: object) -> None:
         DefectSpec.from_dict(values)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(
-    ("millimetres", "word"), [(0.19, "thin"), (0.2, "medium"), (0.5, "medium"), (0.51, "thick")]
-)
+@pytest.mark.parametrize(("millimetres", "word"), [(0.19, "thin"), (0.2, "medium"), (0.5, "medium"), (0.51, "thick")])
 def test_thickness_word(millimetres: float, word: str) -> None:
     assert thickness_word(millimetres) == word
