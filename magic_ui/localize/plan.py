@@ -1,0 +1,46 @@
+"""What localisation hands to the painter: the plan and its targets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from magic_ui.instruction.spec import DefectSpec
+
+Mask = NDArray[np.bool_]
+
+
+@dataclass
+class Target:
+    """One defect to paint.
+
+    ``region`` is where it may lie, ``mask`` what is repainted (True = repaint), both bool [H, W].
+    ``prompt`` is empty until the studio writes it for the loaded checkpoint.
+    """
+
+    spec: DefectSpec
+    region: Mask
+    mask: Mask
+    prompt: str = ""
+
+
+@dataclass
+class Plan:
+    """The whole drawing for one picture: what was understood, where it goes, and why.
+
+    ``image`` is uint8 [H, W, 3] RGB; ``foreground`` the object; ``region`` and ``mask`` the unions over
+    ``targets``, all bool [H, W]. ``notes`` are short English sentences that tell what was chosen and why.
+    ``options`` holds the JSON-able settings the plan was made with.
+    """
+
+    image: NDArray[np.uint8]
+    foreground: Mask
+    region: Mask
+    mask: Mask
+    specs: list[DefectSpec]
+    notes: list[str] = field(default_factory=list)
+    targets: list[Target] = field(default_factory=list)
+    options: dict[str, Any] = field(default_factory=dict)
