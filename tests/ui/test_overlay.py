@@ -1,0 +1,65 @@
+import numpy as np
+import pytest
+
+from magic_ui.ui import overlay
+
+
+def square(shape, x0, y0, x1, y1):
+    mask = np.zeros(shape, bool)
+    mask[y0:y1, x0:x1] = True
+    return mask
+
+
+def test_shrinking_keeps_small_pictures_and_bounds_large_ones(picture):
+    assert overlay.shrink(picture) is picture
+    assert max(overlay.shrink(np.zeros((3000, 500, 3), np.uint8), 1024).shape) == 1024
+
+
+def test_a_thin_line_survives_shrinking():
+    mask = square((4000, 4000), 0, 2000, 4000, 2001)
+    assert overlay.shrink_mask(mask, (512, 512)).any(axis=0).all()
+
+
+@pytest.mark.parametrize("box", [(0, 0, 4, 4), (90, 60, 128, 96), (50, 40, 51, 41), (0, 0, 128, 96)])
+def test_close_up_holds_the_mask_inside_the_picture(box):
+    mask = square((96, 128), *box)
+    x0, y0, x1, y1 = overlay.close_up_box(mask, least=32)
+    assert 0 <= x0 < x1 <= 128 and 0 <= y0 < y1 <= 96
+    if box[2] - box[0] <= 96:
+        assert overlay.crop(mask, (x0, y0, x1, y1)).sum() == mask.sum()
+
+
+def test_an_empty_mask_shows_the_whole_picture():
+    assert overlay.close_up_box(np.zeros((96, 128), bool)) == (0, 0, 128, 96)
+
+
+@pytest.mark.parametrize("close_up", [False, True])
+def test_overlay_marks_the_mask_and_leaves_the_input_alone(picture, close_up):
+    before = picture.copy()
+    foreground, region = square((96, 128), 20, 10, 110, 90), square((96, 128), 20, 10, 110, 40)
+    mask = square((96, 128), 50, 20, 60, 26)
+    drawn = overlay.plan_overlay(picture, foreground=foreground, region=region, mask=mask, close_up=close_up)
+    assert np.array_equal(picture, before)
+    assert drawn.dtype == np.uint8 and drawn.shape[2] == 3
+    if not close_up:
+        assert drawn.shape == picture.shape
+        changed = (drawn != picture).any(axis=2)
+        assert changed[mask].all() and not changed[95, 127]
+
+
+def test_strokes_become_a_mask_of_the_original_size():
+    first, second = (np.zeros((50, 100, 4), np.uint8) for _ in range(2))
+    first[10, 20, 3], second[30, 40, 3] = 200, 1
+    mask = overlay.strokes_to_mask([first, None, second], (100, 200))
+    assert mask.shape == (100, 200) and mask.sum() == 8
+    assert mask[20:22, 40:42].all() and mask[60:62, 80:82].all()
+
+
+@pytest.mark.parametrize("layers", [[], [None]])
+def test_no_strokes_give_an_empty_mask(layers):
+    assert not overlay.strokes_to_mask(layers, (10, 12)).any()
+
+
+def test_mask_picture_is_black_and_white():
+    shown = overlay.mask_picture(square((96, 128), 5, 5, 9, 9))
+    assert set(np.unique(shown)) == {0, 255} and shown.shape[2] == 3
