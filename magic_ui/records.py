@@ -42,8 +42,16 @@ def _pack(mask: np.ndarray) -> str:
     return base64.b64encode(encode_png(mask)).decode()
 
 
-def write_record(plan: Plan, checkpoint: Any, order: dict[str, Any], index: int, *, anomaly_strength: float, seed: int,
-                 outcome: dict[str, Any]) -> dict[str, Any]:
+def write_record(
+    plan: Plan,
+    checkpoint: Any,
+    order: dict[str, Any],
+    index: int,
+    *,
+    anomaly_strength: float,
+    seed: int,
+    outcome: dict[str, Any],
+) -> dict[str, Any]:
     """Everything needed to paint result ``index`` of this order again, as plain JSON values.
 
     The masks themselves are kept, so that a drawn mask, or a later version that would place it elsewhere, makes no
@@ -79,10 +87,15 @@ def read_record(record: Any, pixels: np.ndarray, checkpoint: Any) -> tuple[Plan,
         if record["format"] != FORMAT:
             raise InputError("record", f"the record has format {record['format']!r}; this version reads {FORMAT}.")
         if record["image"]["sha256"] != image_sha256(pixels):
-            raise InputError("record", "the record belongs to another picture; give the normal picture it was made from.")
+            raise InputError(
+                "record", "the record belongs to another picture; give the normal picture it was made from."
+            )
         if record["checkpoint"]["sha256"] != checkpoint.sha256:
-            raise InputError("record", f"the record was painted with the checkpoint {record['checkpoint']['name']!r} of another "
-                             "SHA-256; load that one.")
+            raise InputError(
+                "record",
+                f"the record was painted with the checkpoint {record['checkpoint']['name']!r} of another "
+                "SHA-256; load that one.",
+            )
         size = pixels.shape[:2]
         targets = []
         for entry in record["targets"]:

@@ -14,7 +14,7 @@ from . import records
 from .checks import require_choice, require_number, require_seed, require_text
 from .errors import InputError
 from .images import decode_image, load_mask
-from .instruction import build_prompt, parse_instruction
+from .instruction import DefectSpec, build_prompt, parse_instruction
 from .localize import Plan, make_plan
 from .paint.checkpoint import Checkpoint, load_checkpoint
 from .paint.composite import is_weak, mean_change, refine_mask
@@ -171,7 +171,7 @@ class DefectStudio:
             seed=seed,
         )
         for target in plan.targets:
-            target.prompt = build_prompt(target.spec, language=self.checkpoint.prompt_language)
+            target.prompt = self._prompt(target.spec)
         return plan
 
     def generate(self, plan: Plan, **settings: Any) -> list[Result]:
@@ -274,12 +274,16 @@ class DefectStudio:
             results = [self._result(plan, picture, order, i) for i, picture in enumerate(chosen)]
             yield Progress(step.step, step.num_steps, None, results)
 
+    def _prompt(self, spec: DefectSpec) -> str:
+        """The words for the painter; where in the picture the crop was cut from is the mask's business, not theirs."""
+        return build_prompt(replace(spec, region=None), language=self.checkpoint.prompt_language)
+
     def _crops(self, plan: Plan) -> list[Crop]:
         if not plan.targets or not any(target.mask.any() for target in plan.targets):
             raise InputError("plan", "the plan's mask is empty; mark a place to paint.")
         return make_crops(
             [
-                (t.mask, t.prompt or build_prompt(t.spec, language=self.checkpoint.prompt_language))
+                (t.mask, t.prompt or self._prompt(t.spec))
                 for t in plan.targets
                 if t.mask.any()
             ],

@@ -154,7 +154,5 @@ def test_masks_of_the_user_full_and_single_pixel(studio, part):
 def test_takes_paths_and_pil(studio, part, tmp_path):
     path = tmp_path / "part.png"
     Image.fromarray(part).save(path)
-    plans = [
-        studio.plan(source, "scratch", seed=3) for source in (part, path, str(path), Image.fromarray(part))
-    ]
+    plans = [studio.plan(source, "scratch", seed=3) for source in (part, path, str(path), Image.fromarray(part))]
     assert all((p.mask == plans[0].mask).all() for p in plans) and plans[0].mask.any()
