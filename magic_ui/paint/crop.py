@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-CONTEXT = 2.5
+CONTEXT = 2.0
 """Side of the square in units of the mask's longer side (spec: 2–3)."""
 
 

@@ -22,7 +22,7 @@ MAX_BATCH = 8
 MAX_CROPS = 8
 """Crops of one picture; beyond that the nearest pieces of a mask share one."""
 
-LEAST_GAIN = 0.45
+LEAST_GAIN = 0.35
 """Share of the painted change that ``anomaly_strength = 0`` keeps in checkpoints conditioned on the normal image."""
 
 
@@ -189,6 +189,8 @@ def _assemble(
         under, where = paste_back(extract(picture, crop.box).astype(np.float32), crop.box, image.shape[:2])
         if checkpoint.info.conditioning == "normal":
             plain = tensor_to_arrays(checkpoint.reconstruct(images_to_tensor([inputs[k]])))[0]
+            if _is_grey(inputs[k]):  # a grey sensor sees grey defects
+                decoded, plain = (v.mean(axis=2, keepdims=True).repeat(3, axis=2) for v in (decoded, plain))
             gain = LEAST_GAIN + (1 - LEAST_GAIN) * canvases[canvas].anomaly_strength
             change, _ = paste_back(resize_image(gain * (decoded - plain), crop.box.size), crop.box, image.shape[:2])
             painted = under + change
@@ -196,6 +198,11 @@ def _assemble(
             painted, _ = paste_back(resize_image(decoded, crop.box.size), crop.box, image.shape[:2])
         picture[where] = blend(picture[where], painted, crop.mask[where], feather)
     return picture
+
+
+def _is_grey(pixels: np.ndarray) -> bool:
+    """Whether a picture uint8 [H, W, 3] has the same value in all channels, rounding aside."""
+    return int(np.ptp(pixels.astype(np.int16), axis=2).max()) <= 2
 
 
 def text_agreement(

@@ -26,8 +26,11 @@ from .perturbation import (
     spatially_adaptive_guidance,
 )
 
-LEAST_DENOISING = 0.5
-"""Share of the schedule that ``anomaly_strength = 0`` still walks, starting from the normal image's latents."""
+LEAST_DENOISING = {"masked": 0.4, "normal": 0.8}
+"""Share of the schedule that ``anomaly_strength = 0`` still walks, starting from the normal image's latents.
+
+A checkpoint conditioned on the normal image keeps its structure by itself and is weakened by the composite's gain too.
+"""
 
 LEAST_GUIDANCE = 0.4
 """Share of the inside guidance (above 1) that ``anomaly_strength = 0`` keeps."""
@@ -61,9 +64,9 @@ class SamplerState:
     pred_x0: torch.Tensor
 
 
-def first_step(strength: float, num_inference_steps: int) -> int:
+def first_step(strength: float, num_inference_steps: int, least: float) -> int:
     """Index of the step at which a sample of this ``anomaly_strength`` leaves the normal image's latents."""
-    denoising = LEAST_DENOISING + (1 - LEAST_DENOISING) * strength
+    denoising = least + (1 - least) * strength
     return num_inference_steps - max(1, min(int(num_inference_steps * denoising + 1e-6), num_inference_steps))
 
 
@@ -105,7 +108,8 @@ def sample(checkpoint: Checkpoint, batch: Conditioning, options: SamplerOptions)
             batch.prompt_embeds, batch.attention_mask, options.text_noise_scale, batch.generators
         )
         steps = make_timesteps(checkpoint, options.num_inference_steps)
-        starts = [first_step(s, len(steps)) for s in batch.strengths]
+        least = LEAST_DENOISING[checkpoint.info.conditioning]
+        starts = [first_step(s, len(steps), least) for s in batch.strengths]
         strengths = torch.tensor(batch.strengths, dtype=torch.float32, device=checkpoint.device)
         normal_latents = checkpoint.encode_image(batch.images)[0] if min(batch.strengths) < 1 else noise
         latents, pred_x0 = noise.clone(), normal_latents.clone()
