@@ -46,9 +46,7 @@ def color_samples(image: Image.Image, notes: list[str], *, use_profile: bool = T
 
 def _white_is_zero(image: Image.Image) -> bool:
     """Whether 16-bit TIFF samples are stored inverted; Pillow inverts 1- and 8-bit ones itself."""
-    return (
-        image.mode.startswith("I;16") and (getattr(image, "tag_v2", None) or {}).get(_TIFF_PHOTOMETRIC) == 0
-    )
+    return image.mode.startswith("I;16") and (getattr(image, "tag_v2", None) or {}).get(_TIFF_PHOTOMETRIC) == 0
 
 
 def _to_srgb(image: Image.Image, profile: bytes, notes: list[str]) -> Image.Image | None:

@@ -145,9 +145,7 @@ def encode_png(pixels: np.ndarray, text: dict[str, str] | None = None) -> bytes:
     if pixels.dtype == bool and pixels.ndim == 2:
         pixels = pixels.astype(np.uint8) * 255
     if pixels.dtype != np.uint8 or not (pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] == 3)):
-        raise InputError(
-            "pixels", f"got {pixels.dtype} {list(pixels.shape)}; give uint8 [H, W, 3] or a mask [H, W]."
-        )
+        raise InputError("pixels", f"got {pixels.dtype} {list(pixels.shape)}; give uint8 [H, W, 3] or a mask [H, W].")
     info = PngImagePlugin.PngInfo()
     for key, value in (text or {}).items():
         try:
@@ -155,9 +153,7 @@ def encode_png(pixels: np.ndarray, text: dict[str, str] | None = None) -> bytes:
                 raise ValueError
             info.add_itxt(key, value, "", "", zip=False)
         except ValueError:
-            raise InputError(
-                "text", "a keyword has 1 to 79 Latin characters, and its text is UTF-8."
-            ) from None
+            raise InputError("text", "a keyword has 1 to 79 Latin characters, and its text is UTF-8.") from None
     encoded = io.BytesIO()
     Image.fromarray(np.ascontiguousarray(pixels)).save(encoded, format="PNG", pnginfo=info)
     return encoded.getvalue()
@@ -235,9 +231,7 @@ def _raster_from_pil(image: Image.Image, field: str, notes: list[str], as_mask: 
     except Exception:  # as above: the decoder meets the pixels only here
         raise InputError(field, _UNREADABLE) from None
     if color.dtype.kind == "f" and not np.isfinite(color).all():
-        raise InputError(
-            field, "the picture holds values that are no finite numbers; save it as 8 or 16 bits."
-        )
+        raise InputError(field, "the picture holds values that are no finite numbers; save it as 8 or 16 bits.")
     upright_alpha = None if alpha is None else colors.upright(np.asarray(alpha), orientation)
     return _Raster(colors.upright(color, orientation), upright_alpha, notes, lossy)
 
@@ -284,9 +278,7 @@ def _check_size(width: int, height: int, field: str, smallest: int) -> None:
     if min(width, height) < smallest:
         raise InputError(field, f"{received}; each side must have at least {smallest}.")
     if smallest > 1 and max(width, height) > MAX_ASPECT * min(width, height):
-        raise InputError(
-            field, f"{received}; the long side may be at most {MAX_ASPECT} times the short one. Crop it."
-        )
+        raise InputError(field, f"{received}; the long side may be at most {MAX_ASPECT} times the short one. Crop it.")
 
 
 def _tiff_tile_area(image: Image.Image) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -180,7 +180,7 @@ class DefectStudio:
 
     def generate_steps(
         self, plan: Plan, *, anomaly_strength: float = 0.6, num_images: int = 1, seed: int = 0, **settings: Any
-    ) -> Iterator[Progress]:
+    ) -> Generator[Progress, None, None]:
         """Paint a plan, step by step; closing the iterator stops the work.
 
         Args:
@@ -210,7 +210,7 @@ class DefectStudio:
 
     def sweep_steps(
         self, plan: Plan, strengths: Sequence[float] = (0.1, 0.4, 0.7, 1.0), *, seed: int = 0, **settings: Any
-    ) -> Iterator[Progress]:
+    ) -> Generator[Progress, None, None]:
         """As :meth:`sweep`, step by step."""
         if (
             isinstance(strengths, str)
@@ -253,7 +253,7 @@ class DefectStudio:
         full = {**options.to_dict(), "candidates": candidates, "feather": feather, "negative_prompt": negative}
         return _Order(options, canvases, candidates, feather, negative, {"request": request, "settings": full})
 
-    def _work(self, plan: Plan, order: _Order, preview_every: int) -> Iterator[Progress]:
+    def _work(self, plan: Plan, order: _Order, preview_every: int) -> Generator[Progress, None, None]:
         crops = self._crops(plan)
         spread = [replace(c, seed=(c.seed + 7919 * k) % 2**32) for c in order.canvases for k in range(order.candidates)]
         steps = paint(
@@ -282,11 +282,7 @@ class DefectStudio:
         if not plan.targets or not any(target.mask.any() for target in plan.targets):
             raise InputError("plan", "the plan's mask is empty; mark a place to paint.")
         return make_crops(
-            [
-                (t.mask, t.prompt or self._prompt(t.spec))
-                for t in plan.targets
-                if t.mask.any()
-            ],
+            [(t.mask, t.prompt or self._prompt(t.spec)) for t in plan.targets if t.mask.any()],
             self.checkpoint.resolution,
         )
 

@@ -67,9 +67,5 @@ def test_no_path_of_somebodys_machine():
     named = []
     for path in tracked_files():
         if path.suffix in {".py", ".md", ".toml", ".txt", ".json", ".yml", ".yaml", ".css", ".js"}:
-            named += [
-                path.name
-                for line in path.read_text(encoding="utf-8").splitlines()
-                if MACHINE_PATH.search(line)
-            ]
+            named += [path.name for line in path.read_text(encoding="utf-8").splitlines() if MACHINE_PATH.search(line)]
     assert not named

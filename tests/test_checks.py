@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from magic_ui.checks import require_choice, require_number, require_seed, require_text
 from magic_ui.errors import InputError
+from tests.ids import stable_id
 
 NOT_NUMBERS = [
     None,
@@ -28,7 +29,11 @@ NOT_NUMBERS = [
 NOT_FINITE = [float("nan"), float("inf"), float("-inf"), float("1e309"), np.float32("nan"), np.float64("inf")]
 
 
-@pytest.mark.parametrize("value", NOT_NUMBERS + NOT_FINITE + [-0.01, 1.01, 10**400, -(10**400)], ids=repr)
+@pytest.mark.parametrize(
+    "value",
+    NOT_NUMBERS + NOT_FINITE + [-0.01, 1.01, 10**400, -(10**400)],
+    ids=stable_id,
+)
 def test_number_refused(value):
     with pytest.raises(InputError) as caught:
         require_number("strength", value, 0, 1)
@@ -78,7 +83,11 @@ def test_empty_text(value):
     assert require_text("negative_prompt", value, allow_empty=True) == ""
 
 
-@pytest.mark.parametrize("value", [None, 3, b"scratch", ["scratch"], float("nan")], ids=repr)
+@pytest.mark.parametrize(
+    "value",
+    [None, 3, b"scratch", ["scratch"], float("nan")],
+    ids=stable_id,
+)
 def test_not_text(value):
     with pytest.raises(InputError, match="not text"):
         require_text("instruction", value)

@@ -54,9 +54,7 @@ def test_formats(picture, format):
 
 @pytest.mark.parametrize("compression", ["tiff_lzw", "tiff_adobe_deflate", "packbits", "jpeg"])
 def test_compressed_tiff(picture, compression):
-    assert (
-        np.abs(load_image(encode(picture, "TIFF", compression=compression)).astype(int) - picture).mean() < 6
-    )
+    assert np.abs(load_image(encode(picture, "TIFF", compression=compression)).astype(int) - picture).mean() < 6
 
 
 @pytest.mark.parametrize("format", ["PNG", "WEBP", "GIF", "TIFF"])
@@ -155,9 +153,7 @@ def test_32_bit(depth):
         load_image(encode(np.full((64, 64), np.nan, np.float32), "TIFF"))
 
 
-@pytest.mark.parametrize(
-    "mode, format", [("CMYK", "JPEG"), ("CMYK", "TIFF"), ("P", "PNG"), ("1", "PNG"), ("L", "PNG")]
-)
+@pytest.mark.parametrize("mode, format", [("CMYK", "JPEG"), ("CMYK", "TIFF"), ("P", "PNG"), ("1", "PNG"), ("L", "PNG")])
 def test_color_models_match_a_golden_conversion(picture, mode, format):
     stored = Image.fromarray(picture).convert(mode)
     data = encode(stored, format)
@@ -339,9 +335,7 @@ def test_brush_layer(mask):
 
 
 def test_jpeg_mask_has_no_fringe(mask):
-    assert (
-        load_mask(encode(mask.astype(np.uint8) * 255, "JPEG", quality=70), (70, 90)) == mask
-    ).mean() > 0.999
+    assert (load_mask(encode(mask.astype(np.uint8) * 255, "JPEG", quality=70), (70, 90)) == mask).mean() > 0.999
 
 
 def test_one_pixel_and_full_masks():

@@ -17,6 +17,7 @@ from PIL import Image
 from magic_ui import containers
 from magic_ui.errors import InputError
 from magic_ui.images import MAX_FILE_BYTES, encode_png, load_image, load_mask
+from tests.ids import stable_id
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
@@ -32,9 +33,7 @@ def png(width, height, compressed, bits=8, color=0, extra=b""):
 
 def gif(frames, filler=b""):
     frame = b"\x2c" + struct.pack("<HHHHB", 0, 0, 100, 100, 0) + b"\x02\x02\x44\x01\x00"
-    return (
-        b"GIF89a" + struct.pack("<HHBBB", 100, 100, 0x80, 0, 0) + bytes(6) + frame * frames + filler + b"\x3b"
-    )
+    return b"GIF89a" + struct.pack("<HHBBB", 100, 100, 0x80, 0, 0) + bytes(6) + frame * frames + filler + b"\x3b"
 
 
 def encode(array, format, **options):
@@ -306,7 +305,11 @@ def test_pipes_and_folders_do_not_block(tmp_path):
     refuse(tmp_path, "not a file")
 
 
-@pytest.mark.parametrize("source", [None, 3, 1.5, True, [], {}, object(), io.StringIO("a"), Image], ids=repr)
+@pytest.mark.parametrize(
+    "source",
+    [None, 3, 1.5, True, [], {}, object(), io.StringIO("a"), Image],
+    ids=stable_id,
+)
 def test_other_sources(source):
     refuse(source)
 

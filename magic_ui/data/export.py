@@ -187,9 +187,7 @@ def write_zip(
     class_ids = np.zeros(plan.mask.shape, dtype=np.uint8)
     for target in plan.targets:
         class_ids[target.mask] = CLASS_IDS[target.spec.defect]
-    write_dataset_zip(
-        results, path_or_file, category=category, normal=plan.image, layout=layout, class_ids=class_ids
-    )
+    write_dataset_zip(results, path_or_file, category=category, normal=plan.image, layout=layout, class_ids=class_ids)
 
 
 @contextmanager
@@ -208,9 +206,7 @@ def _replacing(file: str | os.PathLike | BinaryIO) -> Iterator[BinaryIO]:
         unfinished.unlink(missing_ok=True)
         if isinstance(error, OSError):
             reason = error.strerror or "unknown reason"
-            raise InputError(
-                "output", f"the file cannot be written ({reason}); choose another place."
-            ) from None
+            raise InputError("output", f"the file cannot be written ({reason}); choose another place.") from None
         raise
 
 
@@ -225,6 +221,4 @@ def read_record(png: bytes) -> dict[str, Any]:
             image.load()
             return json.loads(image.text[RECORD_KEY])  # type: ignore[attr-defined]
     except Exception:  # any byte may be wrong
-        raise InputError(
-            "record", "the file is no PNG with a record; choose a result of this program."
-        ) from None
+        raise InputError("record", "the file is no PNG with a record; choose a result of this program.") from None

@@ -111,11 +111,7 @@ def _category_folders(root: Path, marker: str, categories: Iterable[str] | None)
     if not root.is_dir():
         raise InputError("dataset", "there is no such folder; give the one that holds the categories.")
     root = root.resolve()
-    folders = (
-        [root]
-        if (root / marker).is_dir()
-        else [path for path in _subfolders(root) if (path / marker).is_dir()]
-    )
+    folders = [root] if (root / marker).is_dir() else [path for path in _subfolders(root) if (path / marker).is_dir()]
     if not folders:
         raise InputError("dataset", f"no folder here holds <category>/{marker}; check the layout.")
     if categories is None:
@@ -123,9 +119,7 @@ def _category_folders(root: Path, marker: str, categories: Iterable[str] | None)
     wanted, present = list(categories), {folder.name: folder for folder in folders}
     missing = [name for name in wanted if name not in present]
     if missing:
-        raise InputError(
-            "category", f"{missing[0]!r} is not in the dataset, which holds {', '.join(present)}."
-        )
+        raise InputError("category", f"{missing[0]!r} is not in the dataset, which holds {', '.join(present)}.")
     return [present[name] for name in wanted]
 
 
@@ -144,13 +138,9 @@ def _read_defect(
     for stem, image_path in _by_stem(folder).items():
         mask_path = _matching(mask_of, stem)
         if mask_path is None and defect != GOOD:
-            raise InputError(
-                "dataset", f"{category}/{defect}/{image_path.name} has no mask; add {stem}_mask.png."
-            )
+            raise InputError("dataset", f"{category}/{defect}/{image_path.name} has no mask; add {stem}_mask.png.")
         caption = captions.get(CaptionKey(category, defect, stem))
-        yield Sample(
-            category, defect, stem, split, image_path, mask_path, _matching(colored_of, stem), caption
-        )
+        yield Sample(category, defect, stem, split, image_path, mask_path, _matching(colored_of, stem), caption)
 
 
 def _matching(paths: dict[str, Path], stem: str) -> Path | None:

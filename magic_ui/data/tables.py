@@ -51,9 +51,7 @@ def read_captions(path: str | Path) -> dict[CaptionKey, Caption]:
     defect_column = _column(header, _DEFECT_HEADERS)
     if path_column is None or defect_column is None:
         found = ", ".join(name for name in header if name) or "none"
-        raise InputError(
-            "captions", f"the columns are {found[:200]}; there must be a path and a defect description."
-        )
+        raise InputError("captions", f"the columns are {found[:200]}; there must be a path and a defect description.")
     object_column = _column(header, _OBJECT_HEADERS)
     captions: dict[CaptionKey, Caption] = {}
     for number, row in enumerate(rows, start=2):
@@ -63,9 +61,7 @@ def read_captions(path: str | Path) -> dict[CaptionKey, Caption]:
         key = caption_key(name, number)
         caption = Caption(_cell(row, object_column), _cell(row, defect_column))
         if captions.setdefault(key, caption) != caption:
-            raise InputError(
-                "captions", f"row {number} describes {'/'.join(key)} a second time, differently."
-            )
+            raise InputError("captions", f"row {number} describes {'/'.join(key)} a second time, differently.")
     return captions
 
 
@@ -82,13 +78,8 @@ def _workbook_rows(path: Path) -> Iterator[Sequence[Any]]:
 
     try:
         with zipfile.ZipFile(path) as packed:
-            if (
-                max(path.stat().st_size, sum(entry.file_size for entry in packed.infolist()))
-                > MAX_TABLE_BYTES
-            ):
-                raise InputError(
-                    "captions", f"the file is larger than {MAX_TABLE_BYTES // 1024**2} MB unpacked."
-                )
+            if max(path.stat().st_size, sum(entry.file_size for entry in packed.infolist())) > MAX_TABLE_BYTES:
+                raise InputError("captions", f"the file is larger than {MAX_TABLE_BYTES // 1024**2} MB unpacked.")
         sheet = openpyxl.load_workbook(path, read_only=True, data_only=True).worksheets[0]
         rows = list(sheet.iter_rows(values_only=True))
     except InputError:

@@ -62,9 +62,7 @@ def pose(part: Part, angle: float) -> Part:
     return part
 
 
-def camera_above(
-    generator: np.random.Generator, part: Part, film: int, *, field: float, tilt: float = 12.0
-) -> Camera:
+def camera_above(generator: np.random.Generator, part: Part, film: int, *, field: float, tilt: float = 12.0) -> Camera:
     """Camera looking down on the part; `field` mm across the view, tilted by at most `tilt` degrees."""
     lean, azimuth = np.radians(abs(generator.normal(0, tilt / 2))), generator.uniform(0, 2 * np.pi)
     distance = 0.5 * field / np.tan(np.radians(FOV / 2))
@@ -144,9 +142,7 @@ def draw_variant(
     angle, orientation = generator.uniform(0, np.pi), None
     if part.category in LONG_AXIS:
         orientation = str(generator.choice(["along", "across", "diagonal"], p=[0.35, 0.35, 0.3]))
-        turn = {"along": 0.0, "across": np.pi / 2, "diagonal": generator.choice([-1, 1]) * np.pi / 4}[
-            orientation
-        ]
+        turn = {"along": 0.0, "across": np.pi / 2, "diagonal": generator.choice([-1, 1]) * np.pi / 4}[orientation]
         angle = LONG_AXIS[part.category] + turn + generator.normal(0, 0.12)
     if kind in ("hole", "contamination") or kind == "dent":
         orientation = None
@@ -177,9 +173,7 @@ def resize(values: np.ndarray, side: int) -> np.ndarray:
     return cv2.resize(values.astype(np.float32), (side, side), interpolation=cv2.INTER_AREA)
 
 
-def window_maps(
-    layer: Layer, uv: np.ndarray, on_part: np.ndarray, anchor: Anchor
-) -> tuple[np.ndarray, np.ndarray]:
+def window_maps(layer: Layer, uv: np.ndarray, on_part: np.ndarray, anchor: Anchor) -> tuple[np.ndarray, np.ndarray]:
     """Exact mask bool [H, W] and soft blend 0..1 [H, W] from doubled look-ups uv [2H, 2W, 2]."""
     mask = pool(lookup(layer.mask, uv, anchor, layer.size).astype(bool) & on_part, 0.25)
     touched = pool(lookup(influence_of(layer), uv, anchor, layer.size).astype(bool) & on_part, 0.25)
@@ -242,6 +236,7 @@ def render_variant(
     pixels of the defect show.
     """
     layer = draw_defect(np.random.default_rng(variant.seed), variant.request, surface)
+    assert stage.anchor is not None, "a defect needs a stage with an anchor"
     mask, blend = window_maps(layer, *look_up, stage.anchor)
     if mask.sum() < 12:
         return None
@@ -249,9 +244,7 @@ def render_variant(
     rows, columns = np.flatnonzero(blend.max(1) > 0.004), np.flatnonzero(blend.max(0) > 0.004)
     top, bottom, left, right = int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1
     stage.set_layer(layer)
-    patch = stage.render(
-        camera, (box[0] + left, box[1] + top, right - left, bottom - top), spp=spp, seed=seed
-    )
+    patch = stage.render(camera, (box[0] + left, box[1] + top, right - left, bottom - top), spp=spp, seed=seed)
     share = blend[top:bottom, left:right, None]
     picture = clean.copy()
     picture[top:bottom, left:right] = picture[top:bottom, left:right] * (1 - share) + patch * share

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
+from numpy.typing import ArrayLike
 
 from magic_ui.rendering.noise import smoothstep
 
@@ -92,9 +93,7 @@ def rotated(size: float, angle: float, center: tuple[float, float] = (0.0, 0.0),
     return np.cos(angle) * dx + np.sin(angle) * dy, -np.sin(angle) * dx + np.cos(angle) * dy
 
 
-def mix(
-    layer: Layer, cover: np.ndarray, color: np.ndarray, roughness: np.ndarray | float, metallic: float
-) -> None:
+def mix(layer: Layer, cover: np.ndarray, color: ArrayLike, roughness: np.ndarray | float, metallic: float) -> None:
     """Lay a material over what the layer already holds, `cover` [S, S] 0..1 opaque."""
     cover = np.clip(cover, 0, 1).astype(np.float32)
     total = np.maximum(layer.weight + cover - layer.weight * cover, 1e-6)
@@ -139,8 +138,5 @@ def scattered_centers(generator: np.random.Generator, request: Request) -> list[
         return [(0.0, 0.0)]
     spread = 0.28 * request.extent
     turn = generator.uniform(0, 2 * np.pi)
-    angles = (
-        turn
-        + 2 * np.pi * (np.arange(request.count) + generator.uniform(-0.2, 0.2, request.count)) / request.count
-    )
+    angles = turn + 2 * np.pi * (np.arange(request.count) + generator.uniform(-0.2, 0.2, request.count)) / request.count
     return [(float(spread * np.cos(a)), float(spread * np.sin(a))) for a in angles]

@@ -16,18 +16,14 @@ def random_environment(generator: np.random.Generator, *, rows: int = 64) -> np.
     ambient = generator.uniform(0.08, 0.8)
     sky = ambient * (1 + generator.uniform(-0.5, 0.6) * direction[..., 2])
     lean = generator.uniform(0, 2 * np.pi)
-    sky = sky * (
-        1 + generator.uniform(0, 0.6) * (np.cos(lean) * direction[..., 0] + np.sin(lean) * direction[..., 1])
-    )
+    sky = sky * (1 + generator.uniform(0, 0.6) * (np.cos(lean) * direction[..., 0] + np.sin(lean) * direction[..., 1]))
     warmth = np.array([1.0, 1.0, 1.0]) + np.array([1, 0, -1]) * generator.normal(0, 0.03)
     radiance = sky[..., None] * warmth
     for _ in range(int(generator.choice([1, 2, 3], p=[0.4, 0.4, 0.2]))):
         elevation = np.radians(generator.uniform(22, 85))
         azimuth = generator.uniform(0, 2 * np.pi)
         radius = np.radians(generator.uniform(9, 38))
-        center = np.array(
-            [np.cos(elevation) * np.cos(azimuth), np.cos(elevation) * np.sin(azimuth), np.sin(elevation)]
-        )
+        center = np.array([np.cos(elevation) * np.cos(azimuth), np.cos(elevation) * np.sin(azimuth), np.sin(elevation)])
         away = np.arccos(np.clip(direction @ center, -1, 1))
         softness = generator.uniform(1.1, 1.9)
         power = generator.uniform(0.6, 1.6) / (1 - np.cos(radius)) * 0.25

@@ -69,9 +69,7 @@ def random_finish(generator: np.random.Generator, category: str, period: float, 
     mottle = spectral_noise(generator, TEXELS, beta=1.3, low=2)
     dots = specks(generator, TEXELS, int(generator.integers(5, 90)), (0.8, 3.5))
     amount = generator.uniform(0.02, 0.08)
-    factor = (
-        1.0 + amount * grain + generator.uniform(0.02, 0.09) * mottle - generator.uniform(0.1, 0.6) * dots
-    )
+    factor = 1.0 + amount * grain + generator.uniform(0.02, 0.09) * mottle - generator.uniform(0.1, 0.6) * dots
     factor *= 1.0 - generator.uniform(0, 0.35) * smoothstep(1.2, 2.2, band_noise(generator, TEXELS, 60))
     color = np.clip(base * factor[..., None], 0.01, 0.98)
     rough = np.clip(roughness * (1 + 0.08 * grain + 0.15 * mottle) + 0.2 * dots, 0.08, 0.95)
@@ -79,9 +77,7 @@ def random_finish(generator: np.random.Generator, category: str, period: float, 
     height = texel * generator.uniform(0.02, 0.10) * grain + texel * generator.uniform(0.0, 0.06) * mottle * 4
     height -= texel * 0.8 * dots
     angle = (
-        generator.normal(0, 2)
-        if category != "metal_plate"
-        else generator.choice([0.0, 90.0]) + generator.normal(0, 4)
+        generator.normal(0, 2) if category != "metal_plate" else generator.choice([0.0, 90.0]) + generator.normal(0, 4)
     )
     return Finish(name, True, base, roughness, color, rough, height, period, float(angle))
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 LabelOf = Callable[[np.ndarray], np.ndarray]
+Pieces = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
+"""A mesh as (vertices [N, 3], normals [N, 3], faces [F, 3], uv [N, 2])."""
 
 
 @dataclass
@@ -95,7 +97,7 @@ def round_corners(points: np.ndarray, radius: float, *, steps: int = 5) -> np.nd
     return np.array([*result, points[-1]])
 
 
-def join(pieces: list[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]) -> tuple[np.ndarray, ...]:
+def join(pieces: list[Pieces]) -> Pieces:
     """Concatenate (vertices, normals, faces, uv) pieces into one."""
     offset, faces = 0, []
     for piece in pieces:
@@ -105,7 +107,7 @@ def join(pieces: list[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]) ->
     return stack[0], stack[1], np.concatenate(faces), stack[2]
 
 
-def revolve(profile: np.ndarray, *, turns: int, reference_radius: float) -> tuple[np.ndarray, ...]:
+def revolve(profile: np.ndarray, *, turns: int, reference_radius: float) -> Pieces:
     """Turn a profile [N, (radius, height)] about z: (vertices, normals, faces, uv).
 
     u = angle × reference_radius (the seam at ±pi), v = length along the profile. The outside lies to the

@@ -96,8 +96,7 @@ def _try_scene(generator: np.random.Generator, window: int, spp: int, category: 
         labels = part.label_of(uv)[np.repeat(np.repeat(drawn[1], 2, 0), 2, 1) & on_part]
         place = part.labels[int(np.bincount(labels).argmax())] if labels.size else part.labels[0]
         records.append(
-            drawn[2]
-            | {"part": place, "orientation": variant.orientation, "mm_per_pixel": round(side / window, 5)}
+            drawn[2] | {"part": place, "orientation": variant.orientation, "mm_per_pixel": round(side / window, 5)}
         )
     label_map = np.where(on_part, part.label_of(uv), 255)[::2, ::2].astype(np.uint8)
     meta = {
@@ -176,7 +175,7 @@ def render_pairs(output: Path, count: int, seed: int, workers: int) -> None:
 
 def main() -> None:
     """Command line of the module."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--count", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0)

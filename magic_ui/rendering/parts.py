@@ -9,6 +9,7 @@ import numpy as np
 from magic_ui.rendering.meshes import (
     LabelOf,
     Part,
+    Pieces,
     arc_length,
     grid_faces,
     join,
@@ -170,7 +171,7 @@ def build_tile(generator: np.random.Generator) -> Part:
     )
 
 
-def _order(mesh: tuple[np.ndarray, ...]) -> tuple[np.ndarray, ...]:
+def _order(mesh: Pieces) -> Pieces:
     """(vertices, normals, faces, uv) with the normals of the highest vertices pointing up."""
     vertices, normals, faces, uv = mesh
     top = vertices[:, 2] > vertices[:, 2].max() - 1e-3
@@ -222,7 +223,7 @@ def _prism(
     return Part(category, *mesh, ["face", "edge", "rim", "hole"], label_of, size, defect_range=defect_range)
 
 
-def _sheet(rings: np.ndarray, angles: np.ndarray, z: np.ndarray) -> tuple[np.ndarray, ...]:
+def _sheet(rings: np.ndarray, angles: np.ndarray, z: np.ndarray) -> Pieces:
     x, y = rings * np.cos(angles), rings * np.sin(angles)
     vertices = np.stack([x, y, np.broadcast_to(z, x.shape)], -1).reshape(-1, 3)
     faces = grid_faces(*rings.shape)
@@ -232,9 +233,7 @@ def _sheet(rings: np.ndarray, angles: np.ndarray, z: np.ndarray) -> tuple[np.nda
     return vertices, normals, faces, vertices[:, :2].copy()
 
 
-def _wall(
-    radius: np.ndarray, angles: np.ndarray, z: np.ndarray, offset: float, *, outward: bool
-) -> tuple[np.ndarray, ...]:
+def _wall(radius: np.ndarray, angles: np.ndarray, z: np.ndarray, offset: float, *, outward: bool) -> Pieces:
     ring = np.broadcast_to(radius, (len(z), len(angles)))
     x, y = ring * np.cos(angles), ring * np.sin(angles)
     vertices = np.stack([x, y, np.broadcast_to(z[:, None], x.shape)], -1)

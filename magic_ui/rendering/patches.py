@@ -178,9 +178,7 @@ def hole(generator: np.random.Generator, request: Request, surface: Surface) -> 
     inside = smoothstep(-0.04, 0.06, field)
     deep = smoothstep(0.0, 0.3, field)
     rim = np.exp(-(((field + 0.05) / 0.07) ** 2))
-    layer.height = (
-        0.3 * request.extent * (-0.7 * inside * (0.4 + 0.6 * request.strength)) + 0.02 * request.extent * rim
-    )
+    layer.height = 0.3 * request.extent * (-0.7 * inside * (0.4 + 0.6 * request.strength)) + 0.02 * request.extent * rim
     mix(layer, inside * (0.55 + 0.45 * request.strength), surface.color * 0.12, 0.8, 0.0)
     mix(layer, deep * (0.6 + 0.4 * request.strength), (0.01, 0.01, 0.01), 0.9, 0.0)
     layer.mask = field > -0.06
@@ -194,10 +192,7 @@ def chip(generator: np.random.Generator, request: Request, surface: Surface) -> 
     x, y = chart(request.chart_size)
     radius = 0.46 * request.extent * (0.75 + 0.25 * request.strength)
     sides = int(generator.integers(5, 9))
-    angles = (
-        np.sort(generator.uniform(0, 2 * np.pi, sides))
-        + np.linspace(0, 2 * np.pi, sides, endpoint=False) * 0.5
-    )
+    angles = np.sort(generator.uniform(0, 2 * np.pi, sides)) + np.linspace(0, 2 * np.pi, sides, endpoint=False) * 0.5
     reach = radius * generator.uniform(0.55, 1.0, sides)
     planes = np.stack([r - (np.cos(a) * x + np.sin(a) * y) for a, r in zip(angles, reach, strict=True)])
     field = planes.min(0) / radius
@@ -230,11 +225,7 @@ def discoloration(generator: np.random.Generator, request: Request, surface: Sur
         tone = np.where(t < 1, straw * (1 - t) + violet * t, violet * (2 - t) + blue * (t - 1))
         name = "blue"
     else:
-        tone = (
-            np.clip(surface.color * 0.3 + 0.5, 0, 0.85)
-            if light
-            else surface.color * np.array([0.35, 0.32, 0.28])
-        )
+        tone = np.clip(surface.color * 0.3 + 0.5, 0, 0.85) if light else surface.color * np.array([0.35, 0.32, 0.28])
         name = "white" if light else "gray"
     mix(layer, body * (0.2 + 0.6 * request.strength), tone, surface.roughness, float(surface.metallic))
     layer.mask = body > 0.2

@@ -61,9 +61,7 @@ def render_picture(
     sensor = random_sensor(generator, clean, foreground)
     # The ground of a well exposed inspection picture is light grey, about 0.75 of full scale after gamma.
     gain = 0.52 / max(float(np.quantile(clean @ LUMINANCE, 0.9)), 1e-4)
-    sensor = replace(
-        sensor, gain=gain, grey=sensor.grey or category == "screw", noise=0.004, blur=0.0, jpeg=None
-    )
+    sensor = replace(sensor, gain=gain, grey=sensor.grey or category == "screw", noise=0.004, blur=0.0, jpeg=None)
     meta = {"category": category, "finish": finish.name, "grey": sensor.grey, "labels": part.labels}
     result = {"normal": expose(clean, sensor), "foreground": foreground, "meta": meta}
     if defect is not None:
@@ -79,7 +77,7 @@ def render_picture(
 
 def main() -> None:
     """Command line of the module."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--category", default="screw")
     parser.add_argument("--seed", type=int, default=0)
@@ -102,9 +100,7 @@ def main() -> None:
     Image.fromarray(picture["foreground"]).convert("L").save(options.output / f"{stem}_foreground.png")
     if "defective" in picture:
         Image.fromarray(picture["defective"]).save(options.output / f"{stem}_{options.defect}.png")
-        Image.fromarray(picture["mask"]).convert("L").save(
-            options.output / f"{stem}_{options.defect}_mask.png"
-        )
+        Image.fromarray(picture["mask"]).convert("L").save(options.output / f"{stem}_{options.defect}_mask.png")
     print(json.dumps(picture["meta"]))
 
 

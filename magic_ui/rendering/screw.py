@@ -6,6 +6,7 @@ import numpy as np
 
 from magic_ui.rendering.meshes import (
     Part,
+    Pieces,
     arc_length,
     grid_faces,
     join,
@@ -46,9 +47,7 @@ def build_screw(generator: np.random.Generator, *, detail: float = 1.0) -> Part:
         steps=9,
     )
     cone[0] = [head_radius * 0.965, 0.0]
-    shaft = np.array(
-        [[shank, neck_end], [core, neck_end + 0.5 * shank], [core, tip_start], [core * 0.12, length]]
-    )
+    shaft = np.array([[shank, neck_end], [core, neck_end + 0.5 * shank], [core, tip_start], [core * 0.12, length]])
     profile = np.concatenate([cone[:-1], resample(shaft, step)])
     keep = np.concatenate([[True], np.linalg.norm(np.diff(profile, axis=0), axis=1) > 1e-4])
     profile = profile[keep]
@@ -65,9 +64,7 @@ def build_screw(generator: np.random.Generator, *, detail: float = 1.0) -> Part:
     vertices, normals, faces, uv = join([(vertices, normals, faces, uv), face])
     # Lie on the ground: rim and thread touch it, so the axis sinks a little towards the tip.
     slope = np.arctan2(head_radius - shank * 1.35, 0.75 * length)
-    part = Part(
-        "screw", vertices, normals, faces, uv, LABELS, label_of, length, defect_range=(0.9, 5.0), lay="u"
-    )
+    part = Part("screw", vertices, normals, faces, uv, LABELS, label_of, length, defect_range=(0.9, 5.0), lay="u")
     _rotate_y(part, slope)
     part.vertices[:, 2] -= part.vertices[:, 2].min()
     part.vertices[:, 0] -= 0.5 * length
@@ -82,7 +79,7 @@ def _shaft(
     length: float,
     shank: float,
     detail: float,
-) -> tuple[np.ndarray, ...]:
+) -> Pieces:
     """Revolved profile about x with the thread raised on it."""
     turns = int(128 * detail)
     angles = np.linspace(-np.pi, np.pi, turns + 1)
@@ -94,11 +91,7 @@ def _shaft(
     ridge = smoothstep(crest + flank, crest, phase) * smoothstep(-crest - 1.6 * flank, -crest, phase)
     fade = smoothstep(neck_end, neck_end + 0.8 * pitch, position)
     taper = 1.0 - smoothstep(tip_start - 0.1 * length, length, position)
-    jitter = (
-        1.0
-        + 0.03 * np.sin(3 * angles[None, :] + position)
-        + 0.02 * np.sin(11 * angles[None, :] - 2 * position)
-    )
+    jitter = 1.0 + 0.03 * np.sin(3 * angles[None, :] + position) + 0.02 * np.sin(11 * angles[None, :] - 2 * position)
     raised = radius + height * ridge * fade * np.maximum(taper, 0.0) ** 0.8 * jitter
     vertices = np.stack(
         [np.broadcast_to(position, raised.shape), raised * np.sin(angles), raised * np.cos(angles)], -1
@@ -111,7 +104,7 @@ def _shaft(
     return vertices, normals, faces, np.stack([u, v], -1).reshape(-1, 2)
 
 
-def _head_face(generator: np.random.Generator, radius: float, turns: int) -> tuple[np.ndarray, ...]:
+def _head_face(generator: np.random.Generator, radius: float, turns: int) -> Pieces:
     """Flat end of the head in the plane x = 0 with a cross or six-lobe recess; uv = (y, z) + offset."""
     angles = np.linspace(-np.pi, np.pi, turns + 1)
     rings = radius * np.linspace(1e-4, 1.0, 44) ** 0.8

@@ -56,9 +56,7 @@ def expose(linear: np.ndarray, sensor: Sensor, side: int | None = None) -> np.nd
         value = cv2.GaussianBlur(value, (0, 0), sensor.blur)
     value = np.where(value <= 0.0031308, 12.92 * value, 1.055 * np.maximum(value, 1e-6) ** (1 / 2.4) - 0.055)
     value = np.clip(value, 0, 1) ** sensor.gamma
-    grain = np.random.default_rng(sensor.noise_seed).standard_normal(
-        (*value.shape[:2], 1 if sensor.grey else 3)
-    )
+    grain = np.random.default_rng(sensor.noise_seed).standard_normal((*value.shape[:2], 1 if sensor.grey else 3))
     value = value + sensor.noise * grain.astype(np.float32)
     if side is not None and side != value.shape[1]:
         value = cv2.resize(value, (side, side), interpolation=cv2.INTER_CUBIC)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import mitsuba as mi
 import numpy as np
@@ -120,7 +121,7 @@ class Stage:
         chart_size: float = 1.0,
     ) -> None:
         self.part, self.anchor, self.chart_size = part, anchor, chart_size
-        self._charts: dict[str, object] = {}
+        self._charts: dict[str, Any] = {}
         scene = {
             "type": "scene",
             "light": {
@@ -166,6 +167,7 @@ class Stage:
         return {"type": "twosided", "bsdf": bsdf}
 
     def _with_chart(self, bsdf: dict) -> dict:
+        assert self.anchor is not None, "only a stage with an anchor has a chart"
         scale = self.anchor.scale / self.chart_size
         shift = 0.5 - self.anchor.uv * scale
         matrix = np.array([[scale[0], 0, shift[0]], [0, scale[1], shift[1]], [0, 0, 1]])
@@ -192,7 +194,7 @@ class Stage:
             params["data"] = mi.TensorXf(np.ascontiguousarray(data if data.ndim == 3 else data[..., None]))
             params.update()
 
-    def _sensor(self, camera: Camera, box: tuple[int, int, int, int], spp: int, channels: str) -> object:
+    def _sensor(self, camera: Camera, box: tuple[int, int, int, int], spp: int, channels: str) -> Any:
         column, row, width, height = box
         transform = mi.ScalarTransform4f().look_at(camera.eye.tolist(), camera.target.tolist(), [0, 1, 0])
         return mi.load_dict(
@@ -224,7 +226,7 @@ class Stage:
         """Linear RGB [height, width, 3] of the film's box (column, row, width, height)."""
         integrator = mi.load_dict({"type": "path", "max_depth": depth})
         sensor = self._sensor(camera, box, spp, "rgb")
-        return np.array(mi.render(self.scene, sensor=sensor, integrator=integrator, spp=spp, seed=seed))
+        return np.array(mi.render(self.scene, sensor=sensor, integrator=integrator, spp=spp, seed=mi.UInt32(seed)))
 
     def look_up(
         self, camera: Camera, box: tuple[int, int, int, int], *, seed: int = 0
@@ -237,7 +239,7 @@ class Stage:
                 sensor=self._sensor(camera, box, 1, "rgb"),
                 integrator=integrator,
                 spp=1,
-                seed=seed,
+                seed=mi.UInt32(seed),
             )
         )
         image = image[..., -6:]

@@ -63,11 +63,7 @@ def scratch(generator: np.random.Generator, request: Request, surface: Surface) 
     luminance = float(surface.color.mean())
     bright = generator.random() < (0.75 if surface.metallic else 0.55) or luminance < 0.12
     if surface.metallic:
-        tone = (
-            np.clip(surface.color.mean() + np.array([0.30, 0.30, 0.29]), 0, 0.95)
-            if bright
-            else surface.color * 0.22
-        )
+        tone = np.clip(surface.color.mean() + np.array([0.30, 0.30, 0.29]), 0, 0.95) if bright else surface.color * 0.22
         rough = 0.28 if bright else 0.5
     else:
         tone = np.clip(surface.color * 0.4 + 0.5, 0, 0.92) if bright else surface.color * 0.25
@@ -112,9 +108,7 @@ def crack(generator: np.random.Generator, request: Request, surface: Surface) ->
         shape = (1 - t) ** 0.6 if depth else np.clip(np.sin(np.pi * (0.06 + 0.92 * t)), 0, 1) ** 0.6
         paths.append(np.array(points))
         widths.append(
-            np.maximum(
-                thickness * shape * generator.uniform(0.6, 1.3, len(points)), request.chart_size / CHART * 0.7
-            )
+            np.maximum(thickness * shape * generator.uniform(0.6, 1.3, len(points)), request.chart_size / CHART * 0.7)
         )
 
     for center in scattered_centers(generator, request):
@@ -146,15 +140,10 @@ def contamination(generator: np.random.Generator, request: Request, surface: Sur
     tone = np.array([0.05, 0.045, 0.04]) if dark else np.array([0.75, 0.73, 0.68])
     if generator.random() < 0.5:
         width = request.extent * generator.uniform(0.02, 0.045)
-        heading = request.angle + np.cumsum(
-            np.cumsum(generator.normal(0, 0.035, 90)) + generator.normal(0, 0.03)
-        )
+        heading = request.angle + np.cumsum(np.cumsum(generator.normal(0, 0.035, 90)) + generator.normal(0, 0.03))
         path = np.cumsum(np.stack([np.cos(heading), np.sin(heading)], 1), 0)
         path = (
-            (path - 0.5 * (path.max(0) + path.min(0)))
-            / max(np.ptp(path, axis=0).max(), 1e-6)
-            * request.extent
-            * 0.95
+            (path - 0.5 * (path.max(0) + path.min(0))) / max(np.ptp(path, axis=0).max(), 1e-6) * request.extent * 0.95
         )
         distance = polyline_distance([path], [np.full(90, width)], request.chart_size)
         cover = smoothstep(0.15 * width, -0.15 * width, distance)
@@ -163,9 +152,7 @@ def contamination(generator: np.random.Generator, request: Request, surface: Sur
     else:
         field = np.maximum(specks(generator, CHART, int(6 + 26 * request.strength), (2.5, 11.0)), 0)
         x, y = chart(request.chart_size)
-        cover = smoothstep(
-            0.3, 0.5, field * smoothstep(0.55 * request.extent, 0.3 * request.extent, np.hypot(x, y))
-        )
+        cover = smoothstep(0.3, 0.5, field * smoothstep(0.55 * request.extent, 0.3 * request.extent, np.hypot(x, y)))
         layer.height = cover * request.chart_size / CHART * 2.0
         words = ["granular"]
     mix(layer, cover * (0.5 + 0.5 * request.strength), tone, 0.9, 0.0)

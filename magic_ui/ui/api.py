@@ -25,8 +25,10 @@ from magic_ui.ui.strings import say
 log = logging.getLogger(__name__)
 
 _TEXT, _NUMBER, _WHOLE, _TRUTH = ({"type": kind} for kind in ("string", "number", "integer", "boolean"))
-_OPTIONAL = {"anyOf": [_NUMBER, {"type": "null"}]}
-_NUMBERS = {"type": "array", "items": _NUMBER}
+_OPTIONAL: Any = {"anyOf": [_NUMBER, {"type": "null"}]}
+_NUMBERS: Any = {"type": "array", "items": _NUMBER}
+_TEXTS: Any = {"type": "array", "items": _TEXT}
+_OBJECTS: Any = {"type": "array", "items": {"type": "object"}}
 
 
 def add_endpoints(studio: Any, steps: Steps, *, concurrency_id: str, plan_concurrency_id: str) -> None:
@@ -54,10 +56,10 @@ def add_endpoints(studio: Any, steps: Steps, *, concurrency_id: str, plan_concur
         strengths = Api(list(SWEEP_STRENGTHS), _NUMBERS, "strengths, 0 to 1 each")
         mask_file, image_file = gr.File(label="mask"), gr.File(label="image, its record inside")
         image_files = gr.File(label="images, one per strength", file_count="multiple")
-        understood = Api(None, {"type": "array", "items": {"type": "object"}}, "understood, one object per defect")
-        notes = Api(None, {"type": "array", "items": _TEXT}, "notes")
+        understood = Api(None, _OBJECTS, "understood, one object per defect")
+        notes = Api(None, _TEXTS, "notes")
         record = Api(None, {"type": "object"}, "record")
-        records = Api(None, {"type": "array", "items": {"type": "object"}}, "records, one per strength")
+        records = Api(None, _OBJECTS, "records, one per strength")
         button = gr.Button()
     queued = {"concurrency_id": concurrency_id, "concurrency_limit": 1}
     button.click(

@@ -159,9 +159,8 @@ def stage_card(words: Words) -> dict[str, Any]:
             align = gr.Checkbox(True, label=say("mask.align"), container=False, elem_id="align")
             words.add(align, label="mask.align")
     return {
-        "stage": stage,
-        "word_controls": word_controls, "editor": editor, "stage_view": stage_view, "plan_facts": plan_facts, "source": source,
-        "shape": shape, "band": band, "align": align, "shape_seed": shape_seed,
+        "stage": stage, "editor": editor, "stage_view": stage_view, "plan_facts": plan_facts, "source": source,
+        "word_controls": word_controls, "shape": shape, "band": band, "align": align, "shape_seed": shape_seed,
     }  # fmt: skip
 
 

@@ -115,7 +115,7 @@ def plan_overlay(image: Pixels, *, foreground: Mask, region: Mask, mask: Mask, c
 def mask_picture(mask: Mask, limit: int = 512) -> Pixels:
     """``mask`` [H, W] as a black and white picture [h, w, 3] for looking at."""
     small = shrink_mask(mask, shrink(np.zeros((*mask.shape, 1), np.uint8), limit).shape)
-    return np.repeat((small * np.uint8(255))[..., None], 3, axis=2)
+    return np.repeat((small.astype(np.uint8) * 255)[..., None], 3, axis=2)
 
 
 def strokes_to_mask(layers: list[NDArray], size: tuple[int, int]) -> Mask:

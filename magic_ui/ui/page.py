@@ -25,7 +25,7 @@ QUEUE_LENGTH = 32
 UPLOAD_LIMIT = "20mb"
 VISITORS = 500
 Decorator = Callable[[Any], Any]
-_QUIET = {"api_visibility": "private", "show_progress": "hidden"}
+_QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 
 
 def build_page(studio: Any, gpu: Decorator | None = None, *, examples_folder: Path = EXAMPLES_FOLDER) -> gr.Blocks:
@@ -92,11 +92,11 @@ def launch_options() -> dict[str, Any]:
 
 
 def _wire_plan(page: gr.Blocks, w: Widgets, desk: PlanDesk) -> None:
-    choosing = _QUIET | {"queue": False, "outputs": desk.part_outputs}
+    choosing: dict[str, Any] = _QUIET | {"queue": False, "outputs": desk.part_outputs}
     page.load(desk.start, w.language, [w.language, *desk.part_outputs], js="() => studioPage.firstLanguage()",
               **_QUIET, queue=False)  # fmt: skip
-    w.gallery.select(desk.pick_example, [w.language, w.instruction], **choosing | {
-        "outputs": [*desk.part_outputs, w.upload]})  # fmt: skip
+    w.gallery.select(desk.pick_example, [w.language, w.instruction], **{
+        **choosing, "outputs": [*desk.part_outputs, w.upload]})  # fmt: skip
     w.source.change(
         lambda source: [gr.update(visible=source != "draw")] * 2,
         w.source,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Any
@@ -21,7 +21,7 @@ from magic_ui.ui.strings import say
 
 LIVE_SIDE = 640
 FRAME_SECONDS = 0.15
-Steps = Callable[[Any, "list[float] | None", dict[str, Any]], Iterator[Any]]
+Steps = Callable[[Any, "list[float] | None", dict[str, Any]], Generator[Any, None, None]]
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +55,7 @@ def studio_steps(studio: Any, gpu: Callable[[Any], Any]) -> Steps:
     ``steps(plan, strengths, arguments)``: ``strengths`` None paints, a list compares them.
     """
 
-    def steps(plan: Any, strengths: list[float] | None, arguments: dict[str, Any]) -> Iterator[Any]:
+    def steps(plan: Any, strengths: list[float] | None, arguments: dict[str, Any]) -> Generator[Any, None, None]:
         if strengths is None:
             progress = studio.generate_steps(plan, **arguments)
         else:

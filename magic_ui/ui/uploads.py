@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 
@@ -17,7 +18,8 @@ def local_files_only(page: gr.Blocks) -> None:
     """
     for block in page.blocks.values():
         if isinstance(block, gr.components.Component):
-            block.async_move_resource_to_block_cache = _refusing(block.async_move_resource_to_block_cache)
+            holder: Any = block  # the method becomes an attribute of this one component
+            holder.async_move_resource_to_block_cache = _refusing(block.async_move_resource_to_block_cache)
 
 
 def _refusing(move: Mover) -> Mover:

@@ -71,11 +71,7 @@ def test_ds_mvtec_zip():
     assert set(files) == {
         "screw/image/good/000.png",
         *(f"screw/image/scratch_head/00{n}.png" for n in (0, 1)),
-        *(
-            f"screw/{kind}/scratch_head/00{n}_mask.png"
-            for kind in ("mask", "rgb_mask", "refined_mask")
-            for n in (0, 1)
-        ),
+        *(f"screw/{kind}/scratch_head/00{n}_mask.png" for kind in ("mask", "rgb_mask", "refined_mask") for n in (0, 1)),
         *(f"screw/records/scratch_head/00{n}.json" for n in (0, 1)),
         "captions.xlsx",
         "manifest.csv",
@@ -93,9 +89,7 @@ def test_ds_mvtec_zip():
 
 def test_tables():
     files = unzip(zipped(write_zip, [make_result(0), make_result(1)], make_plan(make_result(0))))
-    rows = list(
-        openpyxl.load_workbook(io.BytesIO(files["captions.xlsx"])).worksheets[0].iter_rows(values_only=True)
-    )
+    rows = list(openpyxl.load_workbook(io.BytesIO(files["captions.xlsx"])).worksheets[0].iter_rows(values_only=True))
     assert rows[0] == ("Path", "object description", "defect description")
     assert rows[2] == ("screw/scratch_head/001.png", "A screw.", "on the screw head, a scratch, thin")
     manifest = list(csv.DictReader(io.StringIO(files["manifest.csv"].decode("utf-8"))))
@@ -186,9 +180,7 @@ def test_spreadsheets_run_nothing():
     assert row["instruction"].startswith("'=") and "\x07" not in row["instruction"]
 
 
-@pytest.mark.parametrize(
-    "category", ["", "..", "../x", "a/b", "Screw", "x" * 65, "螺丝", "a\0", None, ".hidden"]
-)
+@pytest.mark.parametrize("category", ["", "..", "../x", "a/b", "Screw", "x" * 65, "螺丝", "a\0", None, ".hidden"])
 def test_category_is_no_path(category):
     with pytest.raises(InputError, match=r"^category: "):
         write_dataset_zip([make_result(0)], io.BytesIO(), category=category)

@@ -36,7 +36,9 @@ def pixels(data: bytes) -> np.ndarray:
 def test_from_a_chinese_sentence_to_a_dataset(visit):
     tab = visit("en")
     first = tab.get_attribute("#stage img", "src")
+    name = tab.text_content(".part-facts b")
     tab.click("#examples button.thumbnail-item >> nth=1")
+    tab.wait_for_function("before => document.querySelector('.part-facts b').textContent !== before", arg=name)
     type_instruction(tab, SENTENCE)
     tab.wait_for_selector("#understood .slot >> text=scratch")
     tab.wait_for_function("before => document.querySelector('#stage img').src !== before", arg=first)

@@ -16,9 +16,7 @@ def draw(defect: str, severity: str, *, thickness: float = 0.25, seed: int = 5) 
 @pytest.mark.parametrize("defect", DEFECTS)
 def test_severity_drives_strength(defect: str) -> None:
     layers = [draw(defect, severity) for severity in ("slight", "moderate", "severe")]
-    effect = [
-        float(layer.weight.sum()) + 50 * float(np.abs(np.gradient(layer.height)).sum()) for layer in layers
-    ]
+    effect = [float(layer.weight.sum()) + 50 * float(np.abs(np.gradient(layer.height)).sum()) for layer in layers]
     assert effect[0] < effect[1] < effect[2]
 
 
