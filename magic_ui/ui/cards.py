@@ -148,6 +148,7 @@ def stage_card(words: Words) -> dict[str, Any]:
             elem_id="editor",
         )
         words.add(editor, label="draw.label")
+        redraw = gr.Button(visible="hidden", elem_id="redraw")
         plan_facts = _html(panels.stage_message(DEFAULT_LANGUAGE), elem_id="plan-facts")
         source = _radio(words, "mask.source", sources, "band", elem_classes="segmented", elem_id="mask-source")
         with gr.Column(elem_id="word-controls") as word_controls:
@@ -159,8 +160,9 @@ def stage_card(words: Words) -> dict[str, Any]:
             align = gr.Checkbox(True, label=say("mask.align"), container=False, elem_id="align")
             words.add(align, label="mask.align")
     return {
-        "stage": stage, "editor": editor, "stage_view": stage_view, "plan_facts": plan_facts, "source": source,
-        "word_controls": word_controls, "shape": shape, "band": band, "align": align, "shape_seed": shape_seed,
+        "stage": stage, "editor": editor, "redraw": redraw, "stage_view": stage_view, "plan_facts": plan_facts,
+        "source": source, "word_controls": word_controls, "shape": shape, "band": band, "align": align,
+        "shape_seed": shape_seed,
     }  # fmt: skip
 
 

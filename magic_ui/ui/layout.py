@@ -30,6 +30,7 @@ class Widgets:
     understood: gr.HTML
     stage: gr.Image
     editor: gr.ImageEditor
+    redraw: gr.Button
     stage_view: gr.Radio
     word_controls: gr.Column
     plan_facts: gr.HTML

@@ -9,6 +9,12 @@
     button.click();
   }, true);
 
+  // The editor's own events miss the first stroke and upload on every move; the drawing is read when a stroke ends.
+  document.addEventListener("pointerup", (event) => {
+    if (!event.target.closest?.("#editor")) return;
+    for (const delay of [150, 1500]) setTimeout(() => document.querySelector("#redraw")?.click(), delay);
+  }, true);
+
   const preferred = () => {
     const asked = new URLSearchParams(location.search).get("lang");
     if (asked) return asked;

@@ -111,7 +111,7 @@ def _wire_plan(page: gr.Blocks, w: Widgets, desk: PlanDesk) -> None:
     gr.on(
         [
             w.picked.change, w.instruction.change, w.language.change, w.source.change, w.shape.change, w.band.change,
-            w.align.change, w.shape_seed.change, w.stage_view.change, w.editor.change,
+            w.align.change, w.shape_seed.change, w.stage_view.change, w.redraw.click,
         ],
         desk.replan,
         desk.inputs,

@@ -76,9 +76,15 @@ def test_the_language_switch_reaches_every_text(visit):
     tab.wait_for_function("document.querySelector('#paint-button').textContent.trim() === '绘制'")
     tab.wait_for_selector("#understood >> text=理解为")
     tab.wait_for_function("document.documentElement.lang === 'zh-Hans'")
-    shown = {line.strip() for line in tab.inner_text("body").splitlines()}
-    english = {texts["en"] for key, texts in load_strings().items() if key != "brand.title"}
-    assert not shown & english
+    tab.fill("#instruction textarea", SENTENCE)
+    sentences = {"language.label", "instruction.placeholder"}
+    english = {texts["en"] for key, texts in load_strings().items() if key not in sentences}
+    for _ in range(60):
+        left = english & {line.strip() for line in tab.inner_text("body").splitlines()}
+        if not left:
+            break
+        tab.wait_for_timeout(500)
+    assert not left
     tab.click("#language >> text=English")
     tab.wait_for_function("document.querySelector('#paint-button').textContent.trim() === 'Paint'")
 
@@ -120,9 +126,9 @@ def test_the_keyboard_paints_and_stop_stops(visit):
 
 def test_hostile_words_stay_words(visit):
     tab = visit("en")
-    type_instruction(tab, '<img src=x onerror="window.broken=1"> <script>window.broken=1</script>')
+    type_instruction(tab, '<img src=x onerror="window.hacked=1"> <script>window.hacked=1</script>')
     tab.wait_for_selector("#understood .error-card")
-    assert tab.evaluate("window.broken === undefined")
+    assert tab.evaluate("window.hacked === undefined")
     type_instruction(tab, "a scratch at the top")
     tab.wait_for_selector("#understood .slot >> text=scratch")
 
