@@ -60,19 +60,21 @@ def random_finish(generator: np.random.Generator, category: str, period: float, 
         weights = np.array([4, 1, 3, 1, 0.7, 0.3, 0.7, 2.0])
     name = str(generator.choice(names, p=weights / weights.sum()))
     base = np.array(METALS[name]) * generator.uniform(0.85, 1.1)
-    roughness = generator.uniform(0.22, 0.5) if name != "black_oxide" else generator.uniform(0.3, 0.55)
+    roughness = float(np.exp(generator.uniform(np.log(0.12), np.log(0.45))))
+    if name == "black_oxide":
+        roughness = generator.uniform(0.25, 0.5)
     brushed = generator.random() < (0.9 if category == "metal_plate" else 0.6)
     stretch = generator.uniform(8, 30) if brushed else generator.uniform(1, 2)
     grain = spectral_noise(generator, TEXELS, beta=0.55, stretch=stretch, low=3)
     if lay == "v":
         grain = grain.T
     mottle = spectral_noise(generator, TEXELS, beta=1.3, low=2)
-    dots = specks(generator, TEXELS, int(generator.integers(5, 90)), (0.8, 3.5))
+    dots = specks(generator, TEXELS, int(generator.integers(0, 40)), (0.8, 3.0))
     amount = generator.uniform(0.02, 0.08)
-    factor = 1.0 + amount * grain + generator.uniform(0.02, 0.09) * mottle - generator.uniform(0.1, 0.6) * dots
+    factor = 1.0 + amount * grain + generator.uniform(0.02, 0.09) * mottle - generator.uniform(0.05, 0.45) * dots
     factor *= 1.0 - generator.uniform(0, 0.35) * smoothstep(1.2, 2.2, band_noise(generator, TEXELS, 60))
     color = np.clip(base * factor[..., None], 0.01, 0.98)
-    rough = np.clip(roughness * (1 + 0.08 * grain + 0.15 * mottle) + 0.2 * dots, 0.08, 0.95)
+    rough = np.clip(roughness * (1 + 0.08 * grain + 0.15 * mottle) + 0.2 * dots, 0.07, 0.95)
     texel = period / TEXELS
     height = texel * generator.uniform(0.02, 0.10) * grain + texel * generator.uniform(0.0, 0.06) * mottle * 4
     height -= texel * 0.8 * dots

@@ -127,3 +127,12 @@ def revolve(profile: np.ndarray, *, turns: int, reference_radius: float) -> Piec
     faces = grid_faces(len(profile), turns + 1)
     normals = weld_seam_normals(smooth_normals(vertices, faces), len(profile), turns + 1)
     return vertices, normals, faces, np.stack([u, v], -1).reshape(-1, 2)
+
+
+def order_upwards(mesh: Pieces) -> Pieces:
+    """(vertices, normals, faces, uv) with the normals of the highest vertices pointing up."""
+    vertices, normals, faces, uv = mesh
+    top = vertices[:, 2] > vertices[:, 2].max() - 1e-3
+    if normals[top, 2].mean() < 0:
+        return vertices, -normals, faces[:, ::-1], uv
+    return vertices, normals, faces, uv

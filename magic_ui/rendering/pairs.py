@@ -19,7 +19,8 @@ from tqdm import tqdm
 
 WINDOW = 160
 SAMPLES = 18
-VISIBLE = 4.5
+VISIBLE = {"slight": 4.0, "moderate": 7.0, "severe": 10.0}
+"""Least mean change inside the mask, in grey levels."""
 
 
 def render_scene(
@@ -83,10 +84,10 @@ def _try_scene(generator: np.random.Generator, window: int, spp: int, category: 
             )
             if drawn is not None:
                 picture = expose(drawn[0], sensor, window)
-                if compose.visible_change(normal, picture, drawn[1]) >= VISIBLE:
+                if compose.visible_change(normal, picture, drawn[1]) >= VISIBLE[variant.request.severity]:
                     break
             drawn = None
-            kind = compose.choose(generator, compose.DEFECT_WEIGHTS)
+            kind = compose.choose_defect(generator, part.category)
             severity = str(generator.choice(["moderate", "severe"]))
             variant = compose.draw_variant(generator, part, kind, severity, extent, chart_size, side / window)
         if drawn is None:

@@ -13,6 +13,7 @@ from magic_ui.rendering.meshes import (
     arc_length,
     grid_faces,
     join,
+    order_upwards,
     resample,
     revolve,
     round_corners,
@@ -20,6 +21,7 @@ from magic_ui.rendering.meshes import (
     weld_seam_normals,
 )
 from magic_ui.rendering.screw import build_screw
+from magic_ui.rendering.solids import build_bottle, build_capsule, build_pill, build_sheet
 
 Builder = Callable[[np.random.Generator], Part]
 WALL_OFFSET = 500.0
@@ -29,6 +31,8 @@ def build_part(category: str, generator: np.random.Generator, *, detail: float =
     """Random part of a category in `CATEGORIES`; `detail` scales the density of the curved meshes."""
     if category == "screw":
         return build_screw(generator, detail=detail)
+    if category in SHEETS:
+        return build_sheet(category, SHEETS[category])
     return BUILDERS[category](generator)
 
 
@@ -51,7 +55,7 @@ def build_washer(generator: np.random.Generator) -> Part:
     mesh = revolve(resample(profile, 0.4), turns=220, reference_radius=0.5 * (outer + inner))
     return Part(
         "washer",
-        *_order(mesh),
+        *order_upwards(mesh),
         ["face", "edge", "hole", "rim"],
         bands(limits, [2, 1, 0, 1, 3]),
         2 * outer,
@@ -77,7 +81,7 @@ def build_bearing_ring(generator: np.random.Generator) -> Part:
     labels = ["face", "body", "hole", "rim", "edge"]
     return Part(
         "bearing_ring",
-        *_order(mesh),
+        *order_upwards(mesh),
         labels,
         bands(limits, [2, 0, 1, 0, 4, 3]),
         2 * outer,
@@ -147,37 +151,6 @@ def build_metal_plate(generator: np.random.Generator) -> Part:
         defect_range=(1.5, 12.0),
         samples=560,
     )
-
-
-def build_tile(generator: np.random.Generator) -> Part:
-    """Ceramic or stone surface that fills the frame."""
-    half = 60.0
-    grid = np.linspace(-half, half, 9)
-    x, y = np.meshgrid(grid, grid)
-    vertices = np.stack([x, y, np.ones_like(x)], -1).reshape(-1, 3)
-    normals = np.tile([[0.0, 0.0, 1.0]], (len(vertices), 1))
-    uv = vertices[:, :2].copy()
-    return Part(
-        "tile",
-        vertices,
-        normals,
-        grid_faces(9, 9),
-        uv,
-        ["face"],
-        lambda p: np.zeros(p.shape[:-1], np.uint8),
-        60.0,
-        fills_frame=True,
-        defect_range=(1.5, 14.0),
-    )
-
-
-def _order(mesh: Pieces) -> Pieces:
-    """(vertices, normals, faces, uv) with the normals of the highest vertices pointing up."""
-    vertices, normals, faces, uv = mesh
-    top = vertices[:, 2] > vertices[:, 2].max() - 1e-3
-    if normals[top, 2].mean() < 0:
-        return vertices, -normals, faces[:, ::-1], uv
-    return vertices, normals, faces, uv
 
 
 def _prism(
@@ -255,6 +228,10 @@ BUILDERS: dict[str, Builder] = {
     "gear": build_gear,
     "bearing_ring": build_bearing_ring,
     "metal_plate": build_metal_plate,
-    "tile": build_tile,
+    "pill": build_pill,
+    "capsule": build_capsule,
+    "bottle": build_bottle,
 }
-CATEGORIES = list(BUILDERS)
+SHEETS = {"tile": (1.5, 14.0), "wood": (1.5, 14.0), "leather": (1.2, 9.0), "carpet": (2.0, 14.0)}
+"""Surfaces that fill the frame, with their shortest and longest defect in mm."""
+CATEGORIES = [*BUILDERS, *SHEETS]

@@ -123,18 +123,21 @@ def dent(generator: np.random.Generator, request: Request, surface: Surface) -> 
         along, across = rotated(request.chart_size, request.angle, center)
         radius = 0.45 * request.extent * (1.0 if request.count == 1 else 0.55)
         warp = 1 + 0.07 * band_noise(generator, CHART, 3)
-        r = np.hypot(along / radius, across / (radius * aspect)) * warp
-        floor = generator.uniform(-0.1, 0.25)
+        lean = generator.normal(0, 0.12, 2)  # the deepest point lies off the centre
+        edge = np.hypot(along / radius, across / (radius * aspect)) * warp
+        off = np.hypot(along / radius - lean[0], across / (radius * aspect) - lean[1])
+        r = np.where(edge < 1, edge + (off - edge) * (1 - edge), edge)
+        floor = generator.uniform(-0.4, 0.12)
         bowl = smoothstep(1.0, floor, r)
         rim = np.exp(-(((r - 1.05) / 0.22) ** 2))
-        depth = radius * aspect * (0.10 + 0.42 * request.strength)
+        depth = radius * aspect * (0.10 + 0.32 * request.strength)
         height = height + depth * (-bowl + 0.07 * rim)
         shade = np.maximum(shade, bowl)
         mask |= r < 1.05
     layer.height = height
     mix(
         layer,
-        shade * 0.22 * request.strength,
+        shade * 0.14 * request.strength,
         surface.color * 0.35,
         min(surface.roughness * 1.2, 0.9),
         float(surface.metallic),
@@ -168,19 +171,21 @@ def wear(generator: np.random.Generator, request: Request, surface: Surface) -> 
 def hole(generator: np.random.Generator, request: Request, surface: Surface) -> Layer:
     """Small round or ragged pit, black inside, with a burred rim."""
     layer = blank_layer(request.chart_size)
+    ragged = generator.uniform(0.03, 0.16)
     field = np.full((CHART, CHART), -9.0, np.float32)
     for center in scattered_centers(generator, request):
         scale = (0.6 + 0.4 * request.strength) * (0.8 if request.count == 1 else 0.45)
         field = np.maximum(
             field,
-            _blob(generator, request, center, ragged=0.05, aspect=generator.uniform(0.8, 1.0), scale=scale),
+            _blob(generator, request, center, ragged=ragged, aspect=generator.uniform(0.65, 1.0), scale=scale),
         )
     inside = smoothstep(-0.04, 0.06, field)
     deep = smoothstep(0.0, 0.3, field)
     rim = np.exp(-(((field + 0.05) / 0.07) ** 2))
     layer.height = 0.3 * request.extent * (-0.7 * inside * (0.4 + 0.6 * request.strength)) + 0.02 * request.extent * rim
     mix(layer, inside * (0.55 + 0.45 * request.strength), surface.color * 0.12, 0.8, 0.0)
-    mix(layer, deep * (0.6 + 0.4 * request.strength), (0.01, 0.01, 0.01), 0.9, 0.0)
+    # Metallic black: a principled dielectric would still mirror the light from the flat floor.
+    mix(layer, deep * (0.75 + 0.25 * request.strength), (0.006, 0.006, 0.006), 0.9, 1.0)
     layer.mask = field > -0.06
     layer.record = {"morphology": ["round"], "color": "black"}
     return layer

@@ -45,7 +45,7 @@ def scratch(generator: np.random.Generator, request: Request, surface: Surface) 
     for center in scattered_centers(generator, request):
         length = request.extent * (0.97 if request.count == 1 else generator.uniform(0.6, 0.85))
         angle = request.angle + generator.normal(0, 0.08)
-        bend, wobble = generator.normal(0, 0.16), generator.uniform(0.005, 0.03)
+        bend, wobble = generator.normal(0, 0.11), generator.uniform(0.004, 0.025)
         taper = np.clip(np.sin(np.pi * np.linspace(0.02, 0.98, 64)), 0, 1) ** generator.uniform(0.25, 0.7)
         for strand in range(strands):
             shift = (strand - (strands - 1) / 2) * width / strands * 1.05
@@ -57,20 +57,23 @@ def scratch(generator: np.random.Generator, request: Request, surface: Surface) 
     distance = polyline_distance(paths, widths, request.chart_size)
     half = 0.5 * width / strands
     inside = smoothstep(0.25 * half, -0.5 * half, distance)
+    skips = smoothstep(0.4, 1.4, band_noise(generator, CHART, 12)) * generator.uniform(0, 0.8)
+    inside = inside * (1 - skips)  # the tool leaves the surface now and then
     lip = np.exp(-(((distance - 0.45 * half) / (0.4 * half)) ** 2))
     grain = spectral_noise(generator, CHART, beta=0.6, low=20)
     layer.height = half * ((0.25 + 0.75 * strength) * (-0.9 * inside + 0.35 * lip) + 0.05 * grain * inside)
     luminance = float(surface.color.mean())
     bright = generator.random() < (0.75 if surface.metallic else 0.55) or luminance < 0.12
     if surface.metallic:
-        tone = np.clip(surface.color.mean() + np.array([0.30, 0.30, 0.29]), 0, 0.95) if bright else surface.color * 0.22
-        rough = 0.28 if bright else 0.5
+        tone = np.clip(surface.color.mean() + np.array([0.36, 0.36, 0.35]), 0, 0.97) if bright else surface.color * 0.22
+        rough = generator.uniform(0.22, 0.55) if bright else 0.5
     else:
         tone = np.clip(surface.color * 0.4 + 0.5, 0, 0.92) if bright else surface.color * 0.25
         rough = 0.8
     patchy = np.clip(0.88 + 0.14 * band_noise(generator, CHART, 9), 0.5, 1.0)
     cover = inside * (0.25 + 0.75 * strength) * patchy + 0.25 * lip * strength * (distance < half)
-    mix(layer, cover, tone, rough, 1.0 if surface.metallic else 0.0)
+    # Torn metal scatters: half of it is shaded as diffuse, so that the scratch is bright in any light.
+    mix(layer, cover, tone, rough, generator.uniform(0.2, 0.8) if surface.metallic else 0.0)
     layer.mask = distance < 0.6 * half
     fine = "fine" if request.thickness == "thin" else "wide" if request.thickness == "thick" else None
     layer.record = {
@@ -140,7 +143,7 @@ def contamination(generator: np.random.Generator, request: Request, surface: Sur
     tone = np.array([0.05, 0.045, 0.04]) if dark else np.array([0.75, 0.73, 0.68])
     if generator.random() < 0.5:
         width = request.extent * generator.uniform(0.02, 0.045)
-        heading = request.angle + np.cumsum(np.cumsum(generator.normal(0, 0.035, 90)) + generator.normal(0, 0.03))
+        heading = request.angle + np.cumsum(np.cumsum(generator.normal(0, 0.018, 90)) + generator.normal(0, 0.025))
         path = np.cumsum(np.stack([np.cos(heading), np.sin(heading)], 1), 0)
         path = (
             (path - 0.5 * (path.max(0) + path.min(0))) / max(np.ptp(path, axis=0).max(), 1e-6) * request.extent * 0.95
@@ -150,7 +153,7 @@ def contamination(generator: np.random.Generator, request: Request, surface: Sur
         layer.height = width * 0.5 * cover
         words = ["line-like", "curved"]
     else:
-        field = np.maximum(specks(generator, CHART, int(6 + 26 * request.strength), (2.5, 11.0)), 0)
+        field = np.maximum(specks(generator, CHART, int(20 + 70 * request.strength), (2.5, 11.0)), 0)
         x, y = chart(request.chart_size)
         cover = smoothstep(0.3, 0.5, field * smoothstep(0.55 * request.extent, 0.3 * request.extent, np.hypot(x, y)))
         layer.height = cover * request.chart_size / CHART * 2.0
