@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,100 +9,75 @@ import numpy as np
 import torch
 
 from .captions import IDENTITY_CAPTION, sample_caption
-from .pairs import PairSet, loosen_mask, mask_cells
+from .latents import LatentSet, encode_pairs, loose_cells
+from .pairs import PairSet
 from .progress import ExponentialMovingAverage, learning_rate, load_state, mixed_precision, save_state
 from .recipe import Recipe
 
 
-@dataclass
-class LatentSet:
-    """Latents float16 [A, S, 1 + V, C, w, w] of A views (flips and turns) of every picture, and the views' masks."""
+def make_batch(
+    pairs: PairSet, data: LatentSet, vae: Any, recipe: Recipe, generator: np.random.Generator
+) -> dict[str, Any]:
+    """Target, condition and mask latents at the recipe's size, and captions, for one step.
 
-    latents: torch.Tensor
-    masks: np.ndarray
-
-
-def turn(array: np.ndarray, view: int) -> np.ndarray:
-    """One of the eight flips and quarter turns of the last two axes."""
-    turned = np.rot90(array, view % 4, axes=(-2, -1))
-    return np.ascontiguousarray(turned[..., ::-1] if view >= 4 else turned)
-
-
-def change_tone(pictures: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-    """One scene's pictures (uint8 [N, W, W, 3]) under another exposure, contrast and slight tint, all of them alike."""
-    gamma, gain = np.exp(generator.uniform(-0.35, 0.35)), np.exp(generator.uniform(-0.2, 0.45))
-    tint = 1 + generator.uniform(-0.06, 0.06, 3)
-    curve = np.arange(256)[:, None] / 255
-    table = np.clip(255 * gain * tint * curve**gamma, 0, 255).round().astype(np.uint8)  # [256, 3]
-    return np.stack([table[pictures[..., c], c] for c in range(3)], axis=-1)
-
-
-@torch.no_grad()
-def encode_pairs(vae: Any, pairs: PairSet, views: int, seed: int, device: torch.device, report: Any) -> LatentSet:
-    """Encode every picture once per view; scene s uses views (s, s + 3, ...) mod 8 so that all eight occur.
-
-    Every view but the first is also seen under another exposure, contrast and tint.
+    A share of the samples (``masked_share``) is conditioned as Stable Diffusion 2 is, on the picture with grey in
+    place of the mask; of these, ``masked_identity_share`` are to be filled with sound surface.
     """
-    scenes = len(pairs)
-    latents: list[torch.Tensor] = []
-    masks = np.zeros((views, *pairs.masks.shape), bool)
-    for view in range(views):
-        per_view = []
-        for s in range(scenes):
-            which = (s + 3 * view + seed) % 8
-            toned = (
-                change_tone(pairs.pictures[s], np.random.default_rng([seed, 4, view, s])) if view else pairs.pictures[s]
-            )
-            images = turn(toned.transpose(0, 3, 1, 2), which)
-            batch = torch.from_numpy(images).to(device).float() / 127.5 - 1
-            per_view.append(
-                vae.encode(batch.contiguous(memory_format=torch.channels_last)).latent_dist.mean.half().cpu()
-            )
-            masks[view, s] = turn(pairs.masks[s], which)
-            if (s + 1) % 100 == 0:
-                report(view * scenes + s + 1, views * scenes, 0.0)
-        latents.append(torch.stack(per_view))
-    return LatentSet(torch.stack(latents), masks)
-
-
-def make_batch(pairs: PairSet, data: LatentSet, recipe: Recipe, generator: np.random.Generator) -> dict[str, Any]:
-    """Target, condition and mask latents at the recipe's size, and captions, for one step."""
     options, cell = recipe.diffusion_training, 2 ** (len(recipe.autoencoder["block_out_channels"]) - 1)
     size = recipe.resolution // cell
     targets, conditions, masks, captions = [], [], [], []
     while len(targets) < options["batch_size"]:
+        masked = generator.random() < options.get("masked_share", 0.0)
         view, scene, variant = (
             int(generator.integers(n)) for n in (data.latents.shape[0], len(pairs), pairs.masks.shape[1])
         )
-        cells = mask_cells(loosen_mask(data.masks[view, scene, variant], generator), cell)
-        rows, cols = np.flatnonzero(cells.any(1)), np.flatnonzero(cells.any(0))
-        room = cells.shape[0] - size
-        y, x = (
-            int(generator.integers(max(0, min(room, span[-1] + 1 - size)), min(room, max(span[0], 0)) + 1))
-            if min(room, max(span[0], 0)) >= max(0, min(room, span[-1] + 1 - size))
-            else room // 2
-            for span in (rows, cols)
-        )
-        window = (..., slice(y, y + size), slice(x, x + size))
+        if masked:
+            view, cells, condition = 0, data.masked_cells[scene, variant], data.masked[scene, variant]
+        else:
+            cells, condition = (
+                loose_cells(data.masks[view, scene, variant], generator, vae),
+                data.latents[view, scene, 0],
+            )
+        window = _window(cells, size, generator)
         if not cells[window].any():
             continue
-        picture = data.latents[view, scene]
-        identity = generator.random() < options["identity_share"]
-        dropped = generator.random() < options["caption_dropout"]
-        targets.append(picture[0 if identity else 1 + variant][window])
-        conditions.append(picture[0][window])
+        share = options.get("masked_identity_share", 0.0) if masked else options["identity_share"]
+        identity = generator.random() < share
+        dropped = generator.random() < options["caption_dropout"] and not identity
+        targets.append(data.latents[view, scene, 0 if identity else 1 + variant][window])
+        conditions.append(condition[window])
         masks.append(torch.from_numpy(cells[window].copy()))
         captions.append(
             "" if dropped else IDENTITY_CAPTION if identity else sample_caption(pairs.specs[scene][variant], generator)
         )
-        if dropped and identity:  # no words, no defect would teach the empty prompt to draw nothing
-            targets[-1] = picture[1 + variant][window]
     return {
         "target": torch.stack(targets).float(),
         "condition": torch.stack(conditions).float(),
         "mask": torch.stack(masks)[:, None].float(),
         "captions": captions,
     }
+
+
+def _window(cells: np.ndarray, size: int, generator: np.random.Generator) -> tuple[Any, slice, slice]:
+    """A random window of ``size`` cells that holds the mask where it fits, else its middle."""
+    room = cells.shape[0] - size
+    corner = []
+    for span in (np.flatnonzero(cells.any(1)), np.flatnonzero(cells.any(0))):
+        low, high = max(0, min(room, span[-1] + 1 - size)), min(room, span[0])
+        corner.append(int(generator.integers(low, high + 1)) if high >= low else room // 2)
+    return (..., slice(corner[0], corner[0] + size), slice(corner[1], corner[1] + size))
+
+
+def mask_weighted_loss(error: torch.Tensor, mask: torch.Tensor, mask_weight: float, most: float = 20.0) -> torch.Tensor:
+    """Mean of ``error`` [N, C, h, w], every sample's mask [N, 1, h, w] weighted up, however thin it is.
+
+    The mask counts ``mask_weight`` times as much as all that lies outside it, but a cell of it never less than a cell
+    outside and never more than ``most`` of them.
+    """
+    share = mask.mean(dim=(1, 2, 3), keepdim=True)
+    weight = 1 + mask * ((mask_weight * (1 - share) / share.clamp(1e-6)).clamp(1, most) - 1)
+    weight = weight / weight.mean(dim=(1, 2, 3), keepdim=True)
+    return (weight * error).mean()
 
 
 def train_diffusion(
@@ -118,7 +92,9 @@ def train_diffusion(
     from transformers import CLIPTextConfig, CLIPTextModel
 
     options = recipe.diffusion_training
-    data = encode_pairs(vae, pairs, options.get("views", 2), recipe.seed, device, report)
+    data = encode_pairs(
+        vae, pairs, options.get("views", 2), recipe.seed, device, report, state_path.with_name("latents.pt")
+    )
     torch.manual_seed(recipe.seed + 1)
     unet: Any = UNet2DConditionModel(**recipe.unet)
     unet.to(device, memory_format=torch.channels_last)
@@ -148,7 +124,7 @@ def train_diffusion(
     text_encoder.train()
     running = None
     for step in range(first, options["steps"]):
-        batch = make_batch(pairs, data, recipe, np.random.default_rng([recipe.seed, 3, step]))
+        batch = make_batch(pairs, data, vae, recipe, np.random.default_rng([recipe.seed, 3, step]))
         generator = torch.Generator().manual_seed(recipe.seed * 1_000_003 + step)
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(step, options["steps"], options["learning_rate"], options["warmup"])
@@ -174,8 +150,7 @@ def train_diffusion(
             prompt_embeds = prompt_embeds + (scale * text_noise * tokens.attention_mask[..., None]).to(device)
             sample = torch.cat([noisy, mask, condition], dim=1).contiguous(memory_format=torch.channels_last)
             output = unet(sample, timesteps, encoder_hidden_states=prompt_embeds, return_dict=False)[0]
-        weight = 1 + options["mask_weight"] * mask
-        loss = (weight * (output.float() - velocity).square()).sum() / (weight.sum() * target.shape[1])
+        loss = mask_weighted_loss((output.float() - velocity).square(), mask, options["mask_weight"])
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)

@@ -64,8 +64,10 @@ class ExponentialMovingAverage:
 
 
 def mixed_precision(device: torch.device) -> contextlib.AbstractContextManager[Any]:
-    """bfloat16 autocast where the machine has matrix units for it, nothing elsewhere."""
+    """bfloat16 autocast where the machine multiplies it faster than float32 (CUDA, AMX, AVX-512 BF16)."""
     from ..paint.checkpoint import pick_dtype
 
     dtype = pick_dtype("auto", device)
+    if device.type == "cpu" and hasattr(torch.cpu, "get_capabilities"):
+        dtype = torch.bfloat16 if torch.cpu.get_capabilities().get("avx512_bf16", False) else dtype
     return torch.autocast(device.type, dtype=dtype, enabled=dtype != torch.float32)

@@ -6,9 +6,12 @@ import pytest
 import torch
 
 from magic_ui import DefectStudio, InputError
+from magic_ui.paint.checkpoint import load_checkpoint
 from magic_ui.training.autoencoder import normalize_latents
 from magic_ui.training.build import train_from_scratch
 from magic_ui.training.captions import sample_caption, spec_of_variant
+from magic_ui.training.diffusion import make_batch, mask_weighted_loss
+from magic_ui.training.latents import encode_pairs
 from magic_ui.training.pairs import load_pairs, loosen_mask, mask_cells
 from magic_ui.training.progress import learning_rate, load_state
 from magic_ui.training.recipe import Recipe, load_recipe
@@ -107,7 +110,9 @@ def recipe():
             "caption_dropout": 0.1,
             "identity_share": 0.1,
             "text_noise_scale": 1.0,
-            "mask_weight": 4.0,
+            "mask_weight": 1.0,
+            "masked_share": 0.3,
+            "masked_identity_share": 0.5,
             "save_every": 2,
         },
         card={
@@ -171,6 +176,40 @@ def test_latents_are_normalised_inside_the_autoencoder(recipe):
     assert torch.allclose(posterior.mean.std(dim=(0, 2, 3)), torch.ones(4), atol=1e-3)
     assert torch.allclose(posterior.std, std_before / std[:, None, None], rtol=1e-3)
     assert torch.allclose(before, after, atol=1e-3)
+
+
+def test_a_thin_mask_weighs_as_much_as_all_the_rest():
+    error, mask = torch.zeros(2, 4, 8, 8), torch.zeros(2, 1, 8, 8)
+    mask[:, :, 2:6, 2:6] = 1
+    error[0] = mask[0]
+    error[1] = 1 - mask[1]
+    assert float(mask_weighted_loss(error[:1], mask[:1], 1.0)) == pytest.approx(0.5)
+    assert float(mask_weighted_loss(error[1:], mask[1:], 1.0)) == pytest.approx(0.5)
+    assert float(mask_weighted_loss(error, mask, 0.0)) == pytest.approx((16 / 64 + 48 / 64) / 2)
+    speck = torch.zeros(1, 1, 32, 32)
+    speck[..., 0, 0] = 1
+    assert float(mask_weighted_loss(speck.clone(), speck, 1.0)) == pytest.approx(20 / (1023 + 20))
+
+
+def test_masked_samples_are_conditioned_on_grey_in_place_of_the_mask(trained, scenes, recipe, tmp_path):
+    vae, pairs = load_checkpoint(trained, device="cpu").vae, load_pairs(scenes)
+    encode = [
+        encode_pairs(vae, pairs, 2, 3, torch.device("cpu"), lambda *_: None, tmp_path / "latents.pt") for _ in range(2)
+    ]
+    data = encode[0]
+    assert torch.equal(encode[1].latents, data.latents) and torch.equal(encode[1].masked, data.masked)
+    far = torch.from_numpy(~data.masked_cells[:, :, None])
+    normal = data.latents[0, :, :1]
+    changed = (data.masked - normal).abs().amax(2, keepdim=True)
+    assert changed[~far].mean() > 3 * changed[far].mean()
+    recipe.diffusion_training["masked_share"] = 1.0
+    try:
+        batch = make_batch(pairs, data, vae, recipe, np.random.default_rng(0))
+    finally:
+        recipe.diffusion_training["masked_share"] = 0.3
+    size = batch["condition"].shape[-1]
+    windows = data.masked.float().unfold(3, size, 1).unfold(4, size, 1)
+    assert any(torch.equal(batch["condition"][0], w) for w in windows.permute(0, 1, 3, 4, 2, 5, 6).flatten(0, 3))
 
 
 def test_captions_name_the_defect_and_vary(generator):
