@@ -102,14 +102,15 @@ def _cell(row: Sequence[Any], column: int | None) -> str:
     return "" if value is None else " ".join(str(value).split())
 
 
-def write_captions(rows: Iterable[tuple[str, str, str]]) -> bytes:
-    """A captions workbook of (path, object description, defect description); no text becomes a formula."""
+def write_captions(rows: Iterable[Sequence[str]], attributes: Sequence[str] = ()) -> bytes:
+    """A captions workbook of (path, object description, defect description, and a cell for each of ``attributes``,
+    the names of further columns); no text becomes a formula."""
     import openpyxl
 
     workbook = openpyxl.Workbook()
     sheet = workbook.worksheets[0]
     sheet.title = "captions"
-    for number, row in enumerate([CAPTION_HEADER, *rows], start=1):
+    for number, row in enumerate([(*CAPTION_HEADER, *attributes), *rows], start=1):
         for column, value in enumerate(row, start=1):
             cell = sheet.cell(number, column, _UNPRINTABLE.sub(" ", value))
             cell.data_type = "s"

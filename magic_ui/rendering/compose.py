@@ -53,6 +53,8 @@ RARE = {
     "discoloration": ("carpet",),
 }
 RARITY = 0.2
+VISIBLE = {"slight": 4.0, "moderate": 7.0, "severe": 10.0}
+"""Least mean change inside the mask, in grey levels, of a defect worth showing."""
 SURFACES = {
     "wood": surfaces.wood,
     "leather": surfaces.leather,

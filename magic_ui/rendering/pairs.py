@@ -19,8 +19,6 @@ from tqdm import tqdm
 
 WINDOW = 160
 SAMPLES = 18
-VISIBLE = {"slight": 4.0, "moderate": 7.0, "severe": 10.0}
-"""Least mean change inside the mask, in grey levels."""
 
 
 def render_scene(
@@ -84,7 +82,7 @@ def _try_scene(generator: np.random.Generator, window: int, spp: int, category: 
             )
             if drawn is not None:
                 picture = expose(drawn[0], sensor, window)
-                if compose.visible_change(normal, picture, drawn[1]) >= VISIBLE[variant.request.severity]:
+                if compose.visible_change(normal, picture, drawn[1]) >= compose.VISIBLE[variant.request.severity]:
                     break
             drawn = None
             kind = compose.choose_defect(generator, part.category)
@@ -140,7 +138,8 @@ def write_scene(output: Path, seed: int, index: int) -> Path:
     return path
 
 
-def _start_worker() -> None:
+def start_worker() -> None:
+    """Set a worker process up: one thread, Mitsuba quiet."""
     import cv2
 
     cv2.setNumThreads(1)
@@ -167,7 +166,7 @@ def render_pairs(output: Path, count: int, seed: int, workers: int) -> None:
     missing = [i for i in range(count) if not (output / f"scene_{i:06d}.npz").exists()]
     jobs = [(output, seed, index) for index in missing]
     context = multiprocessing.get_context("spawn")
-    with context.Pool(workers, _start_worker) as pool:
+    with context.Pool(workers, start_worker) as pool:
         progress = tqdm(pool.imap_unordered(_write, jobs), total=len(jobs), unit="scene")
         for failure in progress:
             if failure:

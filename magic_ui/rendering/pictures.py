@@ -27,9 +27,9 @@ def render_picture(
 ) -> dict:
     """Square picture of a random part, the same for the same arguments.
 
-    Returns normal uint8 [size, size, 3], foreground bool [size, size], meta (dict) and, with a `defect`,
-    defective uint8 [size, size, 3] and mask bool [size, size]. `size` is in pixels, `spp` in samples a
-    pixel.
+    Returns normal uint8 [size, size, 3], foreground bool [size, size], part_map uint8 [size, size] (index into
+    meta's labels, 255 off the part), meta (dict) and, with a `defect` that shows at the place drawn for it,
+    defective uint8 [size, size, 3] and mask bool [size, size]. `size` is in pixels, `spp` in samples a pixel.
     """
     from magic_ui.rendering import compose
     from magic_ui.rendering.sensor import LUMINANCE, expose, random_sensor
@@ -44,15 +44,19 @@ def render_picture(
     finish.height = finish.height * 0.35
     extent = float(np.exp(np.log(part.defect_range).mean())) * 1.2
     anchor = compose.choose_anchor(generator, part, camera.eye)
-    stage = compose.build_stage(
-        generator,
-        part,
-        finish,
-        anchor=anchor,
-        chart_size=1.45 * extent,
-        ground_period=field * 0.9,
-        ground_kind="paper",
-    )
+    for _ in range(20):
+        stage = compose.build_stage(
+            generator,
+            part,
+            finish,
+            anchor=anchor,
+            chart_size=1.45 * extent,
+            ground_period=field * 0.9,
+            ground_kind="paper",
+        )
+        if stage.sees(camera, anchor):
+            break
+        anchor = compose.choose_anchor(generator, part, camera.eye)
     box = (0, 0, size, size)
     fine = Camera(camera.eye, camera.target, 2 * size)
     uv, on_part = stage.look_up(fine, (0, 0, 2 * size, 2 * size))
@@ -63,15 +67,23 @@ def render_picture(
     gain = 0.52 / max(float(np.quantile(clean @ LUMINANCE, 0.9)), 1e-4)
     sensor = replace(sensor, gain=gain, grey=sensor.grey or category == "screw", noise=0.004, blur=0.0, jpeg=None)
     meta = {"category": category, "finish": finish.name, "grey": sensor.grey, "labels": part.labels}
-    result = {"normal": expose(clean, sensor), "foreground": foreground, "meta": meta}
-    if defect is not None:
-        variant = compose.draw_variant(generator, part, defect, severity, extent, 1.45 * extent, field / size)
+    label_map = np.where(on_part, part.label_of(uv), 255)[::2, ::2].astype(np.uint8)
+    result = {"normal": expose(clean, sensor), "foreground": foreground, "part_map": label_map, "meta": meta}
+    for _ in range(8 if defect is not None else 0):
+        variant = compose.draw_variant(generator, part, str(defect), severity, extent, 1.45 * extent, field / size)
         drawn = compose.render_variant(
             stage, camera, box, variant, compose.surface_of(finish), clean, (uv, on_part), spp=spp, seed=seed
         )
-        if drawn is not None:
-            result |= {"defective": expose(drawn[0], sensor), "mask": drawn[1]}
-            meta["defect"] = drawn[2]
+        if drawn is None:
+            continue
+        picture, mask, record = expose(drawn[0], sensor), drawn[1], drawn[2]
+        if compose.visible_change(result["normal"], picture, mask) < compose.VISIBLE[severity]:
+            continue
+        labels = label_map[mask & (label_map < 255)]
+        place = part.labels[int(np.bincount(labels).argmax())] if labels.size else part.labels[0]
+        meta["defect"] = record | {"part": place, "orientation": variant.orientation}
+        result |= {"defective": picture, "mask": mask}
+        break
     return result
 
 

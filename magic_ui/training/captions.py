@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from ..instruction.prompt import build_prompt
-from ..instruction.spec import PARTS, DefectSpec
+from ..instruction.spec import DefectSpec
 
 CAPTION_LANGUAGES = ("en", "zh", "bilingual")
 IDENTITY_CAPTION = "无缺陷 (no defect)"
@@ -25,20 +23,6 @@ _KEEP = {
     "orientation": 0.4,
     "count": 0.8,
 }
-
-
-def spec_of_variant(category: str, variant: dict[str, Any]) -> DefectSpec:
-    """Everything that is known of one rendered defect, as a spec. The place in the picture is left to the mask."""
-    values = {
-        key: variant.get(key)
-        for key in ("defect", "part", "severity", "thickness", "thickness_mm", "color", "orientation")
-    }
-    if values["part"] not in PARTS:
-        values["part"] = None
-    values |= {"morphology": list(variant.get("morphology") or []), "count": int(variant.get("count") or 1)}
-    return DefectSpec.from_dict(
-        {"category": category, "language": "en", **{k: v for k, v in values.items() if v is not None}}
-    )
 
 
 def sample_caption(spec: DefectSpec, generator: np.random.Generator, language: str | None = None) -> str:

@@ -11,9 +11,9 @@ import cv2
 import numpy as np
 import torch
 
+from ..data.attributes import spec_from_attributes
 from ..errors import InputError
 from ..instruction.spec import DefectSpec
-from .captions import spec_of_variant
 
 
 @dataclass
@@ -44,7 +44,7 @@ def load_pairs(folder: Path, *, limit: int | None = None) -> PairSet:
             meta: dict[str, Any] = json.loads(str(scene["meta"]))
             pictures.append(np.concatenate([scene["normal"][None], scene["defective"]]))
             masks.append(scene["mask"])
-            specs.append([spec_of_variant(meta["category"], variant) for variant in meta["variants"]])
+            specs.append([spec_from_attributes(meta["category"], variant) for variant in meta["variants"]])
     return PairSet(np.stack(pictures), np.stack(masks), specs)
 
 

@@ -6,10 +6,11 @@ import pytest
 import torch
 
 from magic_ui import DefectStudio, InputError
+from magic_ui.data.attributes import spec_from_attributes
 from magic_ui.paint.checkpoint import load_checkpoint
 from magic_ui.training.autoencoder import normalize_latents
 from magic_ui.training.build import train_from_scratch
-from magic_ui.training.captions import sample_caption, spec_of_variant
+from magic_ui.training.captions import sample_caption
 from magic_ui.training.diffusion import make_batch, mask_weighted_loss
 from magic_ui.training.latents import encode_pairs
 from magic_ui.training.pairs import load_pairs, loosen_mask, mask_cells
@@ -213,7 +214,7 @@ def test_masked_samples_are_conditioned_on_grey_in_place_of_the_mask(trained, sc
 
 
 def test_captions_name_the_defect_and_vary(generator):
-    spec = spec_of_variant(
+    spec = spec_from_attributes(
         "screw",
         {
             "defect": "scratch",
