@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -75,6 +76,7 @@ def make_plan(
     if mask_shape == "library":
         raise InputError("mask_shape", '"library" is not available yet; use "defect" or "region".')
 
+    sure = _without_border(found.mask) if found.source in ("embedded", "rembg") else found.mask
     axis = principal_axis(found.mask)
     notes = list(found.notes)
     targets = []
@@ -84,7 +86,7 @@ def make_plan(
             continue
         generator = np.random.default_rng([seed, index])
         target, remarks = _locate(
-            image, found.mask, spec, axis, mask_shape, align, band_width, pixels_per_mm, generator
+            image, found.mask, sure, spec, axis, mask_shape, align, band_width, pixels_per_mm, generator
         )
         targets.append(target)
         notes += [remark for remark in remarks if remark not in notes]
@@ -115,6 +117,7 @@ def make_plan(
 def _locate(
     image: NDArray[np.uint8],
     foreground: Mask,
+    sure: Mask,
     spec: DefectSpec,
     axis: ObjectAxis,
     mask_shape: str,
@@ -132,9 +135,18 @@ def _locate(
         return Target(spec, region.mask, region.mask.copy()), remarks
     mask = draw_defect_mask(region.mask, foreground, spec, generator=generator, pixels_per_mm=pixels_per_mm, axis=axis)
     if align:
-        mask, moved = keep_on_object(mask, foreground, region.mask, may_leave=spec.defect in LEAVES_OBJECT)
+        mask, moved = keep_on_object(mask, sure, region.mask, may_leave=spec.defect in LEAVES_OBJECT)
         remarks += moved
     return Target(spec, region.mask, mask), remarks
+
+
+def _without_border(foreground: Mask) -> Mask:
+    """An estimated foreground without the pixels at its border, which may belong to the ground."""
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (3, 3))
+    rounds = max(1, round(max(foreground.shape) / 512))
+    ground = cv2.BORDER_REPLICATE  # an object that the frame cuts has no border there
+    inner = cv2.erode(foreground.astype(np.uint8), kernel, iterations=rounds, borderType=ground) > 0
+    return inner if inner.any() else foreground
 
 
 def _drawn_notes(drawn: Mask, foreground: Mask) -> list[str]:
