@@ -64,7 +64,8 @@ def render_picture(
     clean = stage.render(camera, box, spp=spp, seed=seed, depth=4)
     sensor = random_sensor(generator, clean, foreground)
     # The ground of a well exposed inspection picture is light grey, about 0.75 of full scale after gamma.
-    gain = 0.52 / max(float(np.quantile(clean @ LUMINANCE, 0.9)), 1e-4)
+    ground = 0.52 / max(float(np.quantile(clean @ LUMINANCE, 0.9)), 1e-4)
+    gain = sensor.gain if part.fills_frame else ground
     sensor = replace(sensor, gain=gain, grey=sensor.grey or category == "screw", noise=0.004, blur=0.0, jpeg=None)
     meta = {"category": category, "finish": finish.name, "grey": sensor.grey, "labels": part.labels}
     label_map = np.where(on_part, part.label_of(uv), 255)[::2, ::2].astype(np.uint8)

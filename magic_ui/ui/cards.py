@@ -230,7 +230,7 @@ def result_card(words: Words) -> dict[str, Any]:
         with gr.Row(elem_classes="card-top"):
             _heading(words, "result", None)
             view = _radio(
-                words, "result.view", views, "whole", show_label=False, container=False, elem_classes="segmented"
+                words, "result.view", views, "close", show_label=False, container=False, elem_classes="segmented"
             )
         empty = _html(panels.result_empty(DEFAULT_LANGUAGE), elem_id="result-empty")
         words.add(empty, value=panels.result_empty)

@@ -138,7 +138,7 @@ class PaintDesk:
         yield (
             self._busy(True)
             | self._body(values[w.shown] is not None, live=True)
-            | {w.live: gr.update(value=overlay.shrink(plan.image, LIVE_SIDE))}
+            | {w.live: gr.update(value=_viewed(plan.image, plan.mask, values[w.result_view], LIVE_SIDE))}
         )
         arguments = settings.sweep_arguments() if compare else settings.arguments()
         arguments["preview_every"] = 1
@@ -149,7 +149,7 @@ class PaintDesk:
                 if time.monotonic() - sent < FRAME_SECONDS and step.results is None:
                     continue
                 sent = time.monotonic()
-                yield self._frame(step, language)
+                yield self._frame(step, plan.mask, values[w.result_view], language)
         if not results:
             raise RuntimeError("the painter ended without a result")
         example = values[w.part].example
@@ -164,12 +164,12 @@ class PaintDesk:
         )
         yield self._finished(shown, values[w.result_view], language)
 
-    def _frame(self, step: Any, language: str) -> Updates:
+    def _frame(self, step: Any, mask: overlay.Mask, view: str, language: str) -> Updates:
         text = say("status.step", language, step=step.step, steps=step.num_steps)
         bar = panels.status(text, language, fraction=step.step / max(1, step.num_steps), tone="busy")
         if step.preview is None:
             return self._say(bar)
-        return self._say(bar) | {self.w.live: gr.update(value=overlay.shrink(step.preview, LIVE_SIDE))}
+        return self._say(bar) | {self.w.live: gr.update(value=_viewed(step.preview, mask, view, LIVE_SIDE))}
 
     def _finished(self, shown: Shown, view: str, language: str) -> Updates:
         w = self.w
@@ -203,12 +203,9 @@ class PaintDesk:
 
     def _slider(self, shown: Shown, view: str) -> Updates:
         result = shown.results[shown.opened]
-        pictures = (shown.plan.image, np.asarray(result.image))
-        if view == "close":
-            box = overlay.close_up_box(result.mask)
-            before, after = (overlay.enlarge(overlay.crop(picture, box)) for picture in pictures)
-        else:
-            before, after = (overlay.shrink(picture) for picture in pictures)
+        before, after = (
+            _viewed(picture, result.mask, view) for picture in (shown.plan.image, np.asarray(result.image))
+        )
         return gr.update(value=(before, after), visible=True)
 
     def _strip(self, shown: Shown, language: str) -> Updates:
@@ -279,3 +276,10 @@ class PaintDesk:
             *self.result_outputs, w.status, w.live_status, w.live_group, w.live, w.zip_file, w.go, w.compare, w.stop,
             w.result_body, w.result_empty, w.result_side,
         ]  # fmt: skip
+
+
+def _viewed(picture: overlay.Pixels, mask: overlay.Mask, view: str, side: int = overlay.VIEW_SIDE) -> overlay.Pixels:
+    """The whole picture, or the close-up around ``mask``, at a size for looking at."""
+    if view == "close":
+        return overlay.enlarge(overlay.crop(picture, overlay.close_up_box(mask)), side)
+    return overlay.shrink(picture, side)
