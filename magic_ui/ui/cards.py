@@ -13,6 +13,8 @@ from magic_ui.ui.words import Built, Words
 
 UPLOAD_TYPES = [".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp", ".gif"]
 _LANGUAGE_NAMES = {"en": "English", "zh": "中文"}
+SLIDER_POSITION = 15
+"""Percent of the width that shows the picture before: at the middle the handle would hide the defect."""
 
 
 def _heading(words: Words, key: str, number: int | None) -> None:
@@ -251,6 +253,7 @@ def result_card(words: Words) -> dict[str, Any]:
                     interactive=False,
                     buttons=["fullscreen"],
                     max_height=720,
+                    slider_position=SLIDER_POSITION,
                     elem_id="slider",
                 )
                 words.add(slider, label="result.slider")

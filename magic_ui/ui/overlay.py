@@ -49,7 +49,7 @@ def mask_box(mask: Mask) -> Box | None:
     return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
 
 
-def close_up_box(mask: Mask, *, margin: float = 1.0, least: int = 96) -> Box:
+def close_up_box(mask: Mask, *, margin: float = 0.6, least: int = 96) -> Box:
     """A square window around ``mask`` [H, W] that shows it with surroundings, inside the picture.
 
     The side is the mask's longest side plus ``margin`` of it on both sides, at least ``least`` pixels and at most
