@@ -1,0 +1,92 @@
+"""One command: load or train the classifier, measure, print the table, write the report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..checks import require_number, require_seed
+from ..errors import InputError
+from ..paint.checkpoint import load_checkpoint
+from .classifier import DefectClassifier, load_classifier, save_classifier, train_classifier
+from .findings import Findings
+from .report import write_report
+from .scenes import load_samples
+from .suite import Settings, evaluate
+from .table import print_table
+
+
+def run_evaluation(
+    *,
+    held_out: Path,
+    checkpoint: str = "magic-tiny",
+    train: Path | None = None,
+    unseen: Path | None = None,
+    real: Path | None = None,
+    output: Path = Path("evaluation"),
+    classifier: Path | None = None,
+    classifier_steps: int = 1500,
+    samples: int = 64,
+    seeds: int = 3,
+    strength: float = 0.6,
+    seed: int = 0,
+    repeats: int = 5,
+) -> Findings:
+    """Measure a checkpoint on held-out renders, on categories it never saw and on real pictures.
+
+    Args:
+        held_out: folder of scenes of other seeds.
+        checkpoint: registry name or folder.
+        train: folder of scenes to train the classifier on; not needed where ``classifier`` exists.
+        unseen: folder of scenes of categories never trained on.
+        real: DS-MVTec folder.
+        output: folder for ``report.json`` and ``report.html``.
+        classifier: file the classifier is read from, or kept in once trained; default: ``classifier.pt`` in ``output``.
+        classifier_steps: optimizer steps where a classifier is trained.
+        samples: held-out defects to paint, 4–1000.
+        seeds: pictures of a quarter of them, for diversity over seeds, 2–8.
+        strength: ``anomaly_strength`` of every picture, 0–1.
+        repeats: pictures to time.
+
+    Raises:
+        InputError: a folder without scenes, a number out of range, no way to a classifier.
+    """
+    settings = Settings(
+        samples=int(require_number("samples", samples, 4, 1000, integer=True)),
+        seeds=int(require_number("seeds", seeds, 2, 8, integer=True)),
+        strength=float(require_number("strength", strength, 0, 1)),
+        seed=require_seed(seed),
+        repeats=int(require_number("repeats", repeats, 1, 100, integer=True)),
+    )
+    loaded = load_checkpoint(checkpoint)
+    held = load_samples(held_out)
+    others = load_samples(unseen) if unseen else []
+    kept = classifier or output / "classifier.pt"
+    model = _classifier(kept, train, classifier_steps, settings.seed)
+    found = evaluate(loaded, model, held, others, real, settings, report=lambda line: print(line, flush=True))
+    about = {
+        "checkpoint": loaded.info.name,
+        "sha256": loaded.info.sha256,
+        "held-out": f"{len(held)} defects in {len({s.scene for s in held})} scenes",
+        "samples": settings.samples,
+        "strength": settings.strength,
+        "seed": settings.seed,
+    }
+    print("\n" + print_table(found.rows))
+    for path in write_report(output, found, about):
+        print(f"written: {path} ({path.stat().st_size / 1e6:.1f} MB)")
+    return found
+
+
+def _classifier(kept: Path, train: Path | None, steps: int, seed: int) -> DefectClassifier:
+    if kept.is_file():
+        return load_classifier(kept)
+    if train is None:
+        raise InputError("classifier", "no classifier yet; name a folder of scenes to train it on.")
+
+    def report(step: int, total: int, loss: float) -> None:
+        if step % 200 == 0 or step == total:
+            print(f"classifier {step}/{total}  loss {loss:.3f}", flush=True)
+
+    model = train_classifier(load_samples(train), steps=steps, seed=seed, report=report)
+    save_classifier(model, kept)
+    return model
