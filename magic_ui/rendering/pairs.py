@@ -126,11 +126,11 @@ def _doubled_look_up(stage, camera, box, window):
     return stage.look_up(fine, tuple(scaled(value) for value in box))
 
 
-def write_scene(output: Path, seed: int, index: int) -> Path:
-    """Render a scene into `output`, atomically; an existing file is left alone."""
+def write_scene(output: Path, seed: int, index: int, categories: tuple[str, ...] | None = None) -> Path:
+    """Render a scene into `output`, atomically; an existing file is left alone. `categories` are taken in turn."""
     path = output / f"scene_{index:06d}.npz"
     if not path.exists():
-        scene = render_scene(seed, index)
+        scene = render_scene(seed, index, category=categories[index % len(categories)] if categories else None)
         partial = output / f".{path.name}.{os.getpid()}"
         with partial.open("wb") as file:
             np.savez_compressed(file, **scene)
@@ -152,7 +152,7 @@ def start_worker() -> None:
     dr.set_thread_count(0)
 
 
-def _write(job: tuple[Path, int, int]) -> str | None:
+def _write(job: tuple[Path, int, int, tuple[str, ...] | None]) -> str | None:
     try:
         write_scene(*job)
     except RuntimeError as error:
@@ -160,11 +160,14 @@ def _write(job: tuple[Path, int, int]) -> str | None:
     return None
 
 
-def render_pairs(output: Path, count: int, seed: int, workers: int) -> None:
-    """Write `count` scenes (three pairs each) with `workers` processes; resumes where files are missing."""
+def render_pairs(output: Path, count: int, seed: int, workers: int, categories: tuple[str, ...] | None = None) -> None:
+    """Write `count` scenes (three pairs each) with `workers` processes; resumes where files are missing.
+
+    `categories` are taken in turn; by default each is drawn by `compose.CATEGORY_WEIGHTS`.
+    """
     output.mkdir(parents=True, exist_ok=True)
     missing = [i for i in range(count) if not (output / f"scene_{i:06d}.npz").exists()]
-    jobs = [(output, seed, index) for index in missing]
+    jobs = [(output, seed, index, categories) for index in missing]
     context = multiprocessing.get_context("spawn")
     with context.Pool(workers, start_worker) as pool:
         progress = tqdm(pool.imap_unordered(_write, jobs), total=len(jobs), unit="scene")
@@ -180,8 +183,14 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--held-out", action="store_true", help="only the categories that are never trained on")
     options = parser.parse_args()
-    render_pairs(options.output, options.count, options.seed, options.workers)
+    categories = None
+    if options.held_out:
+        from magic_ui.rendering.compose import HELD_OUT
+
+        categories = HELD_OUT
+    render_pairs(options.output, options.count, options.seed, options.workers, categories)
 
 
 if __name__ == "__main__":
