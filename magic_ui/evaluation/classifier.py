@@ -78,28 +78,26 @@ def stack_inputs(normal: torch.Tensor, defective: torch.Tensor) -> torch.Tensor:
     return torch.cat([defective, 4 * change, change / (3 * size + 0.01)], dim=1)
 
 
-def _crops(samples: Sequence[DefectSample], size: int, context: float) -> tuple[torch.Tensor, ...]:
-    """Normal and defective crops [N, 3, size, size] in −1…1 and loose masks [N, 1, size, size]."""
-    normal, defective, masks = [], [], []
-    for sample in samples:
-        normal.append(crop_around(sample.normal, sample.mask, size, context=context))
-        defective.append(crop_around(sample.defective, sample.mask, size, context=context))
-        masks.append(crop_around(sample.mask.astype(np.float32), sample.mask, size, context=context))
-    images = [torch.from_numpy(np.stack(p)).permute(0, 3, 1, 2).float() / 127.5 - 1 for p in (normal, defective)]
-    return *images, torch.from_numpy(np.stack(masks))[:, None]
+def _crops(samples: Sequence[DefectSample]) -> torch.Tensor:
+    """Stored crops, uint8 [N, 7, STORED, STORED]: normal picture, defective picture, loose mask (0 or 255)."""
+    stored = np.empty((len(samples), STORED, STORED, 7), np.uint8)
+    for row, sample in zip(stored, samples, strict=True):
+        row[..., :3] = crop_around(sample.normal, sample.mask, STORED, context=CONTEXT)
+        row[..., 3:6] = crop_around(sample.defective, sample.mask, STORED, context=CONTEXT)
+        mask = crop_around(sample.mask.astype(np.float32), sample.mask, STORED, context=CONTEXT)
+        row[..., 6] = np.where(mask > 0.02, 255, 0)
+    return torch.from_numpy(stored).permute(0, 3, 1, 2)
 
 
-def _augment(
-    normal: torch.Tensor, defective: torch.Tensor, masks: torch.Tensor, generator: torch.Generator
-) -> torch.Tensor:
-    """Random views of stored crops → inputs [N, 9, SIZE, SIZE]."""
-    count = len(normal)
+def _augment(stored: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """Random views of stored crops [N, 7, STORED, STORED] → inputs [N, 9, SIZE, SIZE]."""
+    count, crops = len(stored), stored.float() / 127.5 - 1
+    normal, defective, inside = crops[:, :3], crops[:, 3:6], (crops[:, 6:] > 0).float()
 
     def draw(low: float, high: float, *shape: int) -> torch.Tensor:
         return low + (high - low) * torch.rand((count, *shape), generator=generator)
 
     change = defective - normal
-    inside = (masks > 0.02).float()
     confined = (draw(0, 1, 1, 1, 1) < 0.75).float()
     change = change * (confined * inside + 1 - confined)
     change = change * draw(0.7, 1.3, 1, 1, 1)
@@ -148,7 +146,7 @@ def train_classifier(
     classes = sorted({sample.defect for sample in samples})
     if len(classes) < 2:
         raise InputError("scenes", "a classifier needs samples of two or more defects.")
-    normal, defective, masks = _crops(samples, STORED, CONTEXT)
+    stored = _crops(samples)
     labels = np.array([classes.index(sample.defect) for sample in samples])
     members = [np.flatnonzero(labels == k) for k in range(len(classes))]
     rng, generator = np.random.default_rng([seed, 11]), torch.Generator().manual_seed(seed)
@@ -162,7 +160,7 @@ def train_classifier(
         for step in range(steps):
             drawn = rng.integers(len(classes), size=batch_size)
             picks = np.array([rng.choice(members[k]) for k in drawn])
-            inputs = _augment(normal[picks], defective[picks], masks[picks], generator)
+            inputs = _augment(stored[picks], generator)
             inputs = inputs.contiguous(memory_format=torch.channels_last)  # twice as fast on a CPU
             loss = F.cross_entropy(model(inputs), torch.from_numpy(drawn), label_smoothing=0.05)
             optimizer.zero_grad(set_to_none=True)

@@ -76,8 +76,8 @@ def evaluate(
     truths = pick_balanced(known, TRUTHS, generator, per_scene=False)
     found.add(recognition.check_classifier(classifier, truths))
     stage(f"painting {len(picked)} samples: the product's prompt, Chinese, English")
-    painted = _paint_all(studio, picked, settings, None)
-    worded = {wording: _paint_all(studio, picked, settings, wording) for wording in ("zh", "en")}
+    painted = _paint_all(studio, picked, settings, None, stage)
+    worded = {wording: _paint_all(studio, picked, settings, wording, stage) for wording in ("zh", "en")}
     found.add(recognition.check_painted(classifier, painted, worded, settings.seed))
     stage("degrees: severity, thickness")
     _severity(found, studio, picked, settings)
@@ -99,7 +99,7 @@ def evaluate(
             [s for s in unseen if s.defect in classifier.classes], settings.samples // 2, generator, per_scene=False
         )
         stage(f"categories never trained on: {len(picked_unseen)} samples")
-        found.add(recognition.check_unseen(classifier, _paint_all(studio, picked_unseen, settings, None)))
+        found.add(recognition.check_unseen(classifier, _paint_all(studio, picked_unseen, settings, None, stage)))
     normals = [s.normal for s in picked[:3]]
     if real is not None:
         stage("real pictures")
@@ -140,9 +140,18 @@ def _paint(
 
 
 def _paint_all(
-    studio: DefectStudio, samples: Sequence[DefectSample], settings: Settings, wording: str | None
+    studio: DefectStudio,
+    samples: Sequence[DefectSample],
+    settings: Settings,
+    wording: str | None,
+    stage: Callable[[str], None],
 ) -> list[Painted]:
-    return [_paint(studio, sample, index, settings, wording) for index, sample in enumerate(samples)]
+    painted = []
+    for index, sample in enumerate(samples):
+        painted.append(_paint(studio, sample, index, settings, wording))
+        if len(painted) % 16 == 0:
+            stage(f"  {len(painted)}/{len(samples)}")
+    return painted
 
 
 def _severity(found: Findings, studio: DefectStudio, picked: Sequence[DefectSample], settings: Settings) -> None:
