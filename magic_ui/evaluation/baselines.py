@@ -21,11 +21,14 @@ def cut_paste(image: np.ndarray, mask: np.ndarray, generator: np.random.Generato
         image: uint8 [H, W, 3].
         mask: bool [H, W].
 
-    Source: Li et al. 2021, "CutPaste", §3.1: colour jitter of up to 0.1, patch and scar rotated up to 45°.
+    Source: Li et al. 2021, "CutPaste", §3.1: brightness, contrast, saturation jittered by up to 0.1, turned by 45°.
     """
     piece = _elsewhere(image, mask, generator, turn=45)
-    jitter = 1 + generator.uniform(-0.1, 0.1, 3) + generator.uniform(-0.1, 0.1)
-    return _inside(image, piece * jitter + 255 * generator.uniform(-0.1, 0.1), mask)
+    brightness, contrast, saturation = generator.uniform(0.9, 1.1, 3)
+    piece = piece * brightness
+    piece = piece.mean() + contrast * (piece - piece.mean())
+    grey = piece.mean(axis=2, keepdims=True)  # a grey picture stays grey
+    return _inside(image, grey + saturation * (piece - grey), mask)
 
 
 def poisson_blend(image: np.ndarray, mask: np.ndarray, generator: np.random.Generator) -> np.ndarray:

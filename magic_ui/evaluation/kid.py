@@ -53,9 +53,11 @@ def kernel_distance(
     generator = np.random.default_rng([seed, 21])
     paired = scenes_x is not None and scenes_y is not None and np.array_equal(scenes_x, scenes_y)
     values = []
+    # Subsets of nearly the whole set would all be alike, and their spread no measure of chance.
+    subset_size = min(subset_size, max(2, 3 * min(len(x), len(y)) // 4))
     for _ in range(subsets):
-        i = generator.choice(len(x), min(subset_size, len(x)), replace=False)
-        j = i if paired else generator.choice(len(y), min(subset_size, len(y)), replace=False)
+        i = generator.choice(len(x), subset_size, replace=False)
+        j = i if paired else generator.choice(len(y), subset_size, replace=False)
         labels = [None if labels is None else np.asarray(labels)[k] for labels, k in ((scenes_x, i), (scenes_y, j))]
         values.append(squared_mmd(x[i], y[j], *labels))
     return float(np.mean(values)), float(np.std(values))

@@ -63,7 +63,10 @@ def measure(
         )
     ours, copied = distances["painted"], distances["CutPaste"]
     spread = "KID × 1000: " + " against ".join(f"{1000 * m:.3f} ± {1000 * s:.3f}" for m, s in (ours, copied))
-    ratio = ours[0] / copied[0] if copied[0] > 0 else float("nan")
+    if copied[0] > 2 * copied[1]:
+        ratio = ours[0] / copied[0]
+    else:  # a share of nothing: too few samples, or CutPaste cannot be told from renders by these features
+        ratio, spread = float("nan"), f"{spread}, which is within its spread of 0"
     found = Findings(
         rows=[Row("KID to held-out renders, share of CutPaste's", ratio, 0.25, False, "", len(samples), note=spread)]
     )
