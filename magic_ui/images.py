@@ -96,7 +96,7 @@ def decode_image(source: ImageSource, *, field: str = "image") -> DecodedImage:
     return DecodedImage(colors.composite(color, alpha), np.ascontiguousarray(alpha), notes)
 
 
-def load_mask(source: ImageSource, size: tuple[int, int], *, field: str = "mask") -> np.ndarray:
+def load_mask(source: ImageSource, size: tuple[int, int] | None, *, field: str = "mask") -> np.ndarray:
     """Return a mask as bool `[H, W]`: True where any stored sample is above 0, be it a class id or 255.
 
     JPEG blurs a mask's border, so there a sample counts above half of the brightest one. A pixel that is
@@ -105,7 +105,7 @@ def load_mask(source: ImageSource, size: tuple[int, int], *, field: str = "mask"
 
     Args:
         source: as for `decode_image`; an array may be of any real type.
-        size: (H, W) of the picture that the mask belongs to.
+        size: (H, W) of the picture that the mask belongs to; None where it belongs to none.
 
     Raises:
         InputError: unreadable, of another size, or empty.
@@ -114,7 +114,7 @@ def load_mask(source: ImageSource, size: tuple[int, int], *, field: str = "mask"
         source = source > 0
     raster = _read_raster(source, field, as_mask=True)
     height, width = raster.color.shape[:2]
-    if (height, width) != tuple(size):
+    if size is not None and (height, width) != tuple(size):
         raise InputError(
             field,
             f"the mask is {width} x {height} pixels, but the picture is {size[1]} x {size[0]}; "

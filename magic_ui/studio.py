@@ -16,8 +16,10 @@ from .errors import InputError
 from .images import decode_image, load_mask
 from .instruction import DefectSpec, build_prompt, parse_instruction
 from .localize import Plan, make_plan
+from .localize.matching import Features
 from .paint.checkpoint import Checkpoint, load_checkpoint
 from .paint.composite import is_weak, mean_change, refine_mask
+from .paint.features import UNetFeatures
 from .paint.options import SamplerOptions, check_options
 from .paint.painter import Canvas, Crop, make_crops, paint, text_agreement
 
@@ -76,8 +78,13 @@ def draw_plan(
     band_width: float = 0.25,
     pixels_per_mm: float | None = None,
     seed: int = 0,
+    features: Features | None = None,
 ) -> Plan:
-    """:meth:`DefectStudio.plan` without a checkpoint: its targets' prompts are still empty."""
+    """:meth:`DefectStudio.plan` without a checkpoint: its targets' prompts are still empty.
+
+    ``features`` gives dense features of a picture, uint8 [H, W, 3] → float32 [h, w, C]; a reference is aligned with
+    them, or by the objects' frames alone.
+    """
     decoded = decode_image(image)
     height, width = decoded.pixels.shape[:2]
     drawn = None
@@ -99,7 +106,8 @@ def draw_plan(
         mask_shape=mask_shape,
         drawn_mask=drawn,
         align=bool(align),
-        reference=reference,
+        reference=_read_reference(reference),
+        features=features,
         band_width=float(require_number("band_width", band_width, 0.1, 0.5)),
         pixels_per_mm=pixels_per_mm,
         seed=require_seed(seed),
@@ -107,6 +115,18 @@ def draw_plan(
     plan.notes[:0] = decoded.notes
     plan.options = {**plan.options, "instruction": require_text("instruction", instruction)}
     return plan
+
+
+def _read_reference(reference: Any) -> tuple[np.ndarray | None, np.ndarray] | None:
+    if reference is None:
+        return None
+    if not isinstance(reference, (tuple, list)) or len(reference) != 2:
+        raise InputError("reference", "give a pair: the defective picture (or None) and its mask.")
+    picture, mask = reference
+    if picture is None:
+        return None, load_mask(mask, None, field="reference")
+    pixels = decode_image(picture, field="reference").pixels
+    return pixels, load_mask(mask, pixels.shape[:2], field="reference")
 
 
 class DefectStudio:
@@ -149,7 +169,8 @@ class DefectStudio:
             mask_source: ``auto``, ``band`` (V1), ``clipseg`` (V2), or the user's own mask, bool [H, W].
             mask_shape: ``defect`` (the defect's own form), ``region`` (all of the place), ``library``.
             align: keep the mask on object and region (CAMA), or move ``reference``'s mask to the matching place.
-            reference: ``(defect_image, defect_mask)`` for CAMA.
+            reference: ``(defect_image, defect_mask)`` for CAMA; with ``mask_shape="library"`` its mask is the one
+                placed, and the picture may be None: the mask is then slid into the sentence's place.
             foreground: the object, bool [H, W], where the caller knows better.
             band_width: share of the object that an image-frame word means, 0.1–0.5.
             pixels_per_mm: scale of the picture, so that millimetres in the sentence become pixels.
@@ -169,6 +190,7 @@ class DefectStudio:
             band_width=band_width,
             pixels_per_mm=pixels_per_mm,
             seed=seed,
+            features=UNetFeatures(self._checkpoint) if reference is not None and align else None,
         )
         for target in plan.targets:
             target.prompt = self._prompt(target.spec)

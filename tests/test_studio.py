@@ -156,3 +156,26 @@ def test_takes_paths_and_pil(studio, part, tmp_path):
     Image.fromarray(part).save(path)
     plans = [studio.plan(source, "scratch", seed=3) for source in (part, path, str(path), Image.fromarray(part))]
     assert all((p.mask == plans[0].mask).all() for p in plans) and plans[0].mask.any()
+
+
+@pytest.mark.parametrize(
+    "reference",
+    [
+        "picture.png",
+        (np.zeros((64, 64, 3), np.uint8),),
+        (np.zeros((64, 64, 3), np.uint8), np.zeros((64, 64), bool)),
+        (np.zeros((64, 64, 3), np.uint8), np.ones((32, 64), bool)),
+        (np.zeros((64, 64, 3), np.float64) + np.nan, np.ones((64, 64), bool)),
+    ],
+)
+def test_a_reference_that_is_no_picture_and_mask_is_refused(studio, part, reference):
+    with pytest.raises(InputError, match="reference"):
+        studio.plan(part, "划痕", reference=reference)
+
+
+def test_a_reference_is_aligned_with_the_checkpoints_own_features(studio, part):
+    mask = np.zeros(part.shape[:2], bool)
+    mask[70:90, 90:120] = True
+    plan = studio.plan(part[:, ::-1], "rust", mask_shape="library", reference=(part, mask))
+    assert plan.mask.any() and any("reference" in note for note in plan.notes)
+    assert studio.generate(plan, num_inference_steps=2)[0].image.size == (200, 160)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -11,13 +9,15 @@ from numpy.typing import NDArray
 from magic_ui.checks import require_choice, require_number, require_seed
 from magic_ui.errors import InputError
 from magic_ui.instruction.spec import DefectSpec
-from magic_ui.localize.alignment import align_to_reference, keep_on_object
+from magic_ui.localize.alignment import keep_on_object
 from magic_ui.localize.axis import ObjectAxis, principal_axis
 from magic_ui.localize.bands import BAND_HIGH, BAND_LOW, LEAVES_OBJECT, band_region
 from magic_ui.localize.clipseg import TextLocator
 from magic_ui.localize.foreground import check_mask, segment_foreground
+from magic_ui.localize.matching import Features
 from magic_ui.localize.plan import Plan, Target
 from magic_ui.localize.shapes import draw_defect_mask
+from magic_ui.localize.transfer import Reference, Transfer, transfer_mask
 
 __all__ = ["MASK_SHAPES", "MASK_SOURCES", "Plan", "Target", "band_region", "make_plan", "segment_foreground"]
 
@@ -37,7 +37,8 @@ def make_plan(
     mask_shape: str = "defect",
     drawn_mask: Mask | None = None,
     align: bool = True,
-    reference: Any = None,
+    reference: tuple[NDArray[np.uint8] | None, Mask] | None = None,
+    features: Features | None = None,
     band_width: float = 0.25,
     pixels_per_mm: float | None = None,
     seed: int = 0,
@@ -51,6 +52,12 @@ def make_plan(
     The rule for a drawn mask: it is the user's will and is used as it is, for every spec, even where it is a
     single pixel, covers everything or leaves the object; the notes say so. Only an empty mask, or one whose
     size is not the picture's, is refused.
+
+    ``reference`` is a defective part's picture uint8 [h, w, 3] and its defect's mask bool [h, w]. With ``align`` the
+    mask is moved to the matching place, found with the dense ``features`` of both pictures (without them by the
+    objects' frames alone); without ``align`` it stays at its coordinates. ``mask_shape`` "library" takes the moved
+    mask itself, and works without the reference's picture (None): the mask is then slid into the text's place.
+    "defect" draws the text's defect at the moved mask's place, "region" takes the place.
 
     Raises ``InputError`` naming the argument that cannot be used.
     """
@@ -71,29 +78,52 @@ def make_plan(
         TextLocator().locate(image, [spec.text for spec in specs])
     category = next((spec.category for spec in specs if spec.category), None)
     found = segment_foreground(image, alpha=alpha, mask=foreground, category=category)
-    if reference is not None:
-        align_to_reference(reference, image, found.mask)
-    if mask_shape == "library":
-        raise InputError("mask_shape", '"library" is not available yet; use "defect" or "region".')
+    if mask_shape == "library" and reference is None:
+        raise InputError("reference", 'mask_shape "library" takes its mask from here: give a picture and a mask.')
+    if reference is not None and reference[0] is None and mask_shape != "library":
+        raise InputError("reference", 'a mask without its picture is good only for mask_shape "library".')
 
     sure = _without_border(found.mask) if found.source in ("embedded", "rembg") else found.mask
     axis = principal_axis(found.mask)
     notes = list(found.notes)
     targets = []
+    transfer = borrowed = None
+    if reference is not None and drawn_mask is None:
+        picture, lent = reference
+        if picture is None and align:
+            borrowed = _resize_mask(lent, image.shape)
+        else:
+            leaves = any(spec.defect in LEAVES_OBJECT for spec in specs)
+            transfer = _transfer(image, found.mask if leaves else sure, picture, lent, features, align, leaves)
+            notes += transfer.notes
     for index, spec in enumerate(specs):
         if drawn_mask is not None:
             targets.append(Target(spec, drawn_mask.copy(), drawn_mask.copy()))
             continue
         generator = np.random.default_rng([seed, index])
         target, remarks = _locate(
-            image, found.mask, sure, spec, axis, mask_shape, align, band_width, pixels_per_mm, generator
+            image,
+            found.mask,
+            sure,
+            spec,
+            axis,
+            mask_shape,
+            align,
+            band_width,
+            pixels_per_mm,
+            generator,
+            transfer,
+            borrowed,
         )
         targets.append(target)
         notes += [remark for remark in remarks if remark not in notes]
     if drawn_mask is not None:
         notes += _drawn_notes(drawn_mask, found.mask)
     elif mask_source == "auto":
-        notes.append("The place was found by geometry (bands and the object's axis).")
+        geometry = "The place was found by geometry (bands and the object's axis)."
+        notes.append(
+            geometry if transfer is None else f"The place was taken from the reference ({transfer.confidence:.2f})."
+        )
     return Plan(
         image=image,
         foreground=found.mask,
@@ -125,19 +155,72 @@ def _locate(
     band_width: float,
     pixels_per_mm: float | None,
     generator: np.random.Generator,
+    transfer: Transfer | None,
+    borrowed: Mask | None,
 ) -> tuple[Target, list[str]]:
     """One spec's region and mask, and the remarks made on the way."""
+    if transfer is not None:
+        return _locate_by_reference(foreground, sure, spec, axis, mask_shape, pixels_per_mm, generator, transfer)
     region = band_region(image, foreground, spec, band_width=band_width, axis=axis)
     remarks = list(region.notes)
     if region.confidence < 0.5:
         remarks.append(f"The place is uncertain (confidence {region.confidence:.1f}): check it.")
     if mask_shape == "region":
         return Target(spec, region.mask, region.mask.copy()), remarks
+    if borrowed is not None:
+        mask, moved = keep_on_object(borrowed, sure, region.mask, may_leave=spec.defect in LEAVES_OBJECT)
+        return Target(spec, region.mask, mask), remarks + moved
     mask = draw_defect_mask(region.mask, foreground, spec, generator=generator, pixels_per_mm=pixels_per_mm, axis=axis)
     if align:
         mask, moved = keep_on_object(mask, sure, region.mask, may_leave=spec.defect in LEAVES_OBJECT)
         remarks += moved
     return Target(spec, region.mask, mask), remarks
+
+
+def _transfer(
+    image: NDArray[np.uint8],
+    foreground: Mask,
+    picture: NDArray[np.uint8] | None,
+    mask: Mask,
+    features: Features | None,
+    align: bool,
+    may_leave: bool,
+) -> Transfer:
+    """The reference's mask on this picture: aligned, or at its own coordinates."""
+    if align and picture is not None:
+        theirs = Reference(picture, mask, segment_foreground(picture).mask)
+        return transfer_mask(theirs, image, foreground, features=features, may_leave=may_leave)
+    return Transfer(_resize_mask(mask, image.shape), 0.0, ["The reference's mask was not aligned."])
+
+
+def _resize_mask(mask: Mask, shape: tuple[int, ...]) -> Mask:
+    """A mask at another size, never empty where it was not: bool [H, W]."""
+    share = cv2.resize(mask.astype(np.float32), (shape[1], shape[0]), interpolation=cv2.INTER_AREA)
+    return share >= min(0.5, float(share.max())) if mask.any() else share > 1
+
+
+def _locate_by_reference(
+    foreground: Mask,
+    sure: Mask,
+    spec: DefectSpec,
+    axis: ObjectAxis,
+    mask_shape: str,
+    pixels_per_mm: float | None,
+    generator: np.random.Generator,
+    transfer: Transfer,
+) -> tuple[Target, list[str]]:
+    """One spec's region and mask at the reference's place."""
+    if mask_shape == "library":
+        return Target(spec, transfer.mask.copy(), transfer.mask.copy()), []
+    radius = max(2, round(0.02 * max(foreground.shape)))
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
+    near = cv2.dilate(transfer.mask.astype(np.uint8), kernel) > 0
+    place = near & sure if (near & sure).any() else near
+    if mask_shape == "region":
+        return Target(spec, place, place.copy()), []
+    mask = draw_defect_mask(place, foreground, spec, generator=generator, pixels_per_mm=pixels_per_mm, axis=axis)
+    mask, remarks = keep_on_object(mask, sure, place, may_leave=spec.defect in LEAVES_OBJECT)
+    return Target(spec, place, mask), remarks
 
 
 def _without_border(foreground: Mask) -> Mask:

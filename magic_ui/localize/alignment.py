@@ -1,8 +1,6 @@
-"""CAMA, context-aware mask alignment: keep a mask where it belongs on the object."""
+"""CAMA without a reference: keep a mask where it belongs on the object."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import cv2
 import numpy as np
@@ -45,21 +43,6 @@ def keep_on_object(
         kept = _nearest_piece(inside, moved if moved.any() else mask, int(mask.sum()))
         notes.append("It did not fit there: the nearest piece of the region was taken.")
     return kept, notes
-
-
-def align_to_reference(
-    reference: Any, image: NDArray[np.uint8], foreground: Mask, *, may_leave: bool = False
-) -> tuple[Mask, float]:
-    """Move a reference's mask to the matching place on ``image``: CAMA as published.
-
-    ``reference`` is (defect image uint8 [h, w, 3], its mask bool [h, w]); ``image`` uint8 [H, W, 3] and
-    ``foreground`` bool [H, W] are the normal part. Will return the moved mask bool [H, W] and a confidence
-    (0–1): each component of at least 50 px at 480 px is matched by dense features at its centroid and ends,
-    translated and turned there, cut by the foreground unless ``may_leave``.
-
-    Raises ``InputError``: matching by features is not part of this version.
-    """
-    raise InputError("reference", "alignment to a reference picture is not available yet; leave it out.")
 
 
 def _best_shift(mask: Mask, inside: Mask) -> tuple[int, int]:
