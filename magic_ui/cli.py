@@ -1,4 +1,4 @@
-"""Command line: ``python -m magic_ui {parse, mask, generate, sweep, render, train, app}``."""
+"""Command line: ``python -m magic_ui {parse, mask, generate, sweep, render, train, evaluate, app}``."""
 
 from __future__ import annotations
 
@@ -125,8 +125,70 @@ def generate(
     steps: Steps = None,
     guidance_scale: Guidance = None,
     candidates: Candidates = 1,
+    base_dir: Annotated[
+        Path | None, typer.Option("--base_dir", help="Dataset whose normal pictures are painted, instead of IMAGE.")
+    ] = None,
+    categories: Annotated[
+        str | None, typer.Option("--categories", help="Of the dataset, with commas; default: all.")
+    ] = None,
+    dataset_type: Annotated[str, typer.Option("--dataset_type", help="ds-mvtec or mvtec-ad.")] = "ds-mvtec",
+    defect_json: Annotated[
+        Path | None, typer.Option("--defect_json", help="{category: [defect, ...]} or {category: {defect: sentence}}.")
+    ] = None,
+    match_json: Annotated[Path | None, typer.Option("--match_json", help="Precomputed matches for CAMA.")] = None,
+    output_name: Annotated[
+        str | None, typer.Option("--output_name", help="Name of the new dataset's folder in OUTPUT.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option("--limit", help="Normal pictures of each category.")] = None,
 ) -> None:
-    """Paint a defect; writes image, mask, refined mask and record of each result."""
+    """Paint a defect; writes image, mask, refined mask and record of each result.
+
+    With --base_dir every category × defect × normal picture of a dataset is painted into a new one; an interrupted
+    run goes on where it was.
+    """
+    settings = {
+        "text_noise_scale": text_noise_scale,
+        "anomaly_noise": anomaly_noise,
+        "anomaly_stop_step": anomaly_stop_step,
+        "use_random_mask": use_random_mask,
+        "num_inference_steps": steps,
+        "guidance_scale": guidance_scale,
+        "candidates": candidates,
+    }
+    if match_json is not None:
+        from .batch import read_matches
+
+        read_matches(match_json)
+    if base_dir is not None:
+        low, high = anomaly_strength_min, anomaly_strength_max
+        fixed = low is None and high is None
+        _paint_dataset(
+            base_dir,
+            output / output_name if output_name else output,
+            checkpoint,
+            model_ckpt_root,
+            {
+                "dataset_type": dataset_type,
+                "categories": _words(categories),
+                "prompt": auto_mask_text or prompt,
+                "limit": limit,
+            },
+            defect_json,
+            {
+                "strengths": (strength, strength) if fixed else (low or 0.0, 1.0 if high is None else high),
+                "seed": seed,
+                "normal_masks": foreground,
+                "place": {
+                    "mask_source": mask_source,
+                    "mask_shape": mask_shape,
+                    "align": align,
+                    "band_width": band_width,
+                    "pixels_per_mm": pixels_per_mm,
+                },
+                "settings": settings,
+            },
+        )
+        return
     from .studio import DefectStudio
 
     if image is None:
@@ -144,15 +206,6 @@ def generate(
     if prompt:
         for target in plan.targets:
             target.prompt = prompt
-    settings = {
-        "text_noise_scale": text_noise_scale,
-        "anomaly_noise": anomaly_noise,
-        "anomaly_stop_step": anomaly_stop_step,
-        "use_random_mask": use_random_mask,
-        "num_inference_steps": steps,
-        "guidance_scale": guidance_scale,
-        "candidates": candidates,
-    }
     if anomaly_strength_min is None and anomaly_strength_max is None:
         results = studio.generate(plan, anomaly_strength=strength, num_images=num_images, seed=seed, **settings)
     else:
@@ -213,14 +266,43 @@ def sweep(
 @app.command()
 def render(
     output: Output = Path("renders"),
-    count: Annotated[int, typer.Option("--count", help="Scenes; each gives three pairs.")] = 100,
+    count: Annotated[int, typer.Option("--count", help="Pairs of a dataset, or windows with three pairs each.")] = 100,
     seed: Seed = 0,
-    workers: Annotated[int, typer.Option("--workers", help="Processes.")] = 2,
+    workers: Annotated[int | None, typer.Option("--workers", help="Processes; default: one for each core.")] = None,
+    kind: Annotated[
+        str, typer.Option("--kind", help="dataset: whole parts in DS-MVTec layout; windows: what `train` reads.")
+    ] = "dataset",
+    categories: Annotated[
+        str | None, typer.Option("--categories", help="Taken in turn, with commas; default: all.")
+    ] = None,
+    size: Annotated[int, typer.Option("--size", help="Side of a whole picture in pixels.")] = 512,
+    spp: Annotated[int, typer.Option("--spp", help="Samples a pixel of a whole picture.")] = 24,
 ) -> None:
-    """Render pairs of normal and defective parts (extra `render`); resumes where files are missing."""
-    from .rendering.pairs import render_pairs
+    """Render normal parts and their defective twins (extra `render`); resumes where files are missing."""
+    import os
 
-    render_pairs(output, count, seed, workers)
+    from .checks import require_choice, require_number, require_seed
+
+    require_choice("kind", kind, ("dataset", "windows"))
+    require_number("count", count, 1, 1_000_000, integer=True)
+    require_seed(seed)
+    chosen = tuple(_words(categories) or ()) or None
+    processes = int(require_number("workers", workers or os.cpu_count() or 1, 1, 1024, integer=True))
+    if chosen is not None:
+        from .rendering.parts import CATEGORIES
+
+        for name in chosen:
+            require_choice("categories", name, CATEGORIES)
+    if kind == "windows":
+        from .rendering.pairs import render_pairs
+
+        render_pairs(output, count, seed, processes, chosen)
+        return
+    from .rendering.dataset import render_dataset
+
+    require_number("size", size, 64, 4096, integer=True)
+    require_number("spp", spp, 1, 4096, integer=True)
+    render_dataset(output, count, seed, size=size, spp=spp, workers=processes, categories=chosen)
 
 
 @app.command()
@@ -238,6 +320,42 @@ def train(
     typer.echo(train_from_scratch(load_recipe(recipe), data, output, device=device, limit=limit))
 
 
+@app.command()
+def evaluate(
+    held_out: Annotated[Path, typer.Option("--held-out", help="Rendered windows of other seeds.")],
+    checkpoint: Checkpoint = "magic-tiny",
+    train: Annotated[Path | None, typer.Option("--train", help="Rendered windows to train the classifier on.")] = None,
+    unseen: Annotated[Path | None, typer.Option("--unseen", help="Windows of categories never trained on.")] = None,
+    real: Annotated[Path | None, typer.Option("--real", help="DS-MVTec folder of real parts.")] = None,
+    output: Output = Path("evaluation"),
+    classifier: Annotated[Path | None, typer.Option("--classifier", help="File of the trained classifier.")] = None,
+    classifier_steps: Annotated[int, typer.Option("--classifier-steps")] = 1500,
+    samples: Annotated[int, typer.Option("--samples", help="Defects to paint.")] = 64,
+    seeds: Annotated[int, typer.Option("--seeds", help="Pictures of a quarter of them, for diversity.")] = 3,
+    strength: Annotated[float, typer.Option("--strength", "--anomaly-strength", help="0–1.")] = 0.6,
+    seed: Seed = 0,
+    repeats: Annotated[int, typer.Option("--repeats", help="Pictures to time.")] = 5,
+) -> None:
+    """Measure a checkpoint (extra `metrics`): one table, one HTML report, one JSON."""
+    from .evaluation.command import run_evaluation
+
+    run_evaluation(
+        held_out=held_out,
+        checkpoint=checkpoint,
+        train=train,
+        unseen=unseen,
+        real=real,
+        output=output,
+        classifier=classifier,
+        classifier_steps=classifier_steps,
+        samples=samples,
+        seeds=seeds,
+        strength=strength,
+        seed=seed,
+        repeats=repeats,
+    )
+
+
 @app.command(name="app")
 def serve(
     checkpoint: Checkpoint = "magic-tiny",
@@ -248,6 +366,49 @@ def serve(
     from .ui import launch
 
     launch(checkpoint=checkpoint, server_name=host, server_port=port)
+
+
+def _paint_dataset(
+    base_dir: Path,
+    output: Path,
+    checkpoint: str,
+    model_ckpt_root: Path | None,
+    wanted: dict[str, Any],
+    defect_json: Path | None,
+    options: dict[str, Any],
+) -> None:
+    """Plan and run a dataset's jobs with a progress bar; one checkpoint is loaded at a time."""
+    from tqdm import tqdm
+
+    from .batch import DATASET_TYPES, checkpoint_of, plan_jobs, read_defects, run_jobs
+    from .studio import DefectStudio
+
+    defects = read_defects(defect_json) if defect_json is not None else None
+    if defects is not None and wanted["categories"] is None:
+        wanted["categories"] = list(defects)
+    jobs = plan_jobs(base_dir, defects=defects, **wanted)
+    loaded: dict[str, DefectStudio] = {}
+
+    def studio_of(category: str) -> DefectStudio:
+        name = str(checkpoint_of(model_ckpt_root, category)) if model_ckpt_root is not None else checkpoint
+        if name not in loaded:
+            loaded.clear()
+            loaded[name] = DefectStudio.from_pretrained(name)
+        return loaded[name]
+
+    with tqdm(total=len(jobs), unit="picture") as bar:
+
+        def report(finished: int, _all: int) -> None:
+            bar.update(finished - bar.n)
+
+        layout = DATASET_TYPES[wanted["dataset_type"]]
+        painted = run_jobs(jobs, studio_of, output, layout=layout, report=report, **options)
+    typer.echo(f"{output}  {painted} painted now, {len(jobs)} in all")
+
+
+def _words(text: str | None) -> list[str] | None:
+    """Names with commas or spaces between them; None where there are none."""
+    return (text or "").replace(",", " ").split() or None
 
 
 def _place(
