@@ -92,7 +92,7 @@ def match_as_published(
                 row, col = np.unravel_index(int(best.argmax()), best.shape)
                 target = (float(col), float(row))
         if not piece[int(target[1]), int(target[0])]:
-            shift = np.float32([[1, 0, target[0] - center[0]], [0, 1, target[1] - center[1]]])
+            shift = np.array([[1, 0, target[0] - center[0]], [0, 1, target[1] - center[1]]], np.float32)
             piece = cv2.warpAffine(piece.astype(np.uint8), shift, (GRID, GRID), flags=cv2.INTER_NEAREST) > 0
         result |= piece if may_leave else piece & ground
     return result

@@ -234,7 +234,7 @@ def _some_points(mask: Mask) -> NDArray[np.float64]:
     return np.stack([cols[step] + 0.5, rows[step] + 0.5], 1)
 
 
-def _move(points: NDArray, matrix: Matrix) -> NDArray[np.float64]:
+def _move(points: NDArray, matrix: Matrix) -> NDArray[np.floating]:
     return points @ matrix[:, :2].T + matrix[:, 2]
 
 
