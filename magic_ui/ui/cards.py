@@ -154,13 +154,17 @@ def stage_card(words: Words) -> dict[str, Any]:
         plan_facts = _html(panels.stage_message(DEFAULT_LANGUAGE), elem_id="plan-facts")
         source = _radio(words, "mask.source", sources, "band", elem_classes="segmented", elem_id="mask-source")
         with gr.Column(elem_id="word-controls") as word_controls:
-            with gr.Row(elem_classes="controls"):
-                shape = _radio(words, "mask.shape", shapes, "defect", elem_classes="segmented", elem_id="mask-shape")
-                shape_seed = gr.Number(0, label=say("mask.seed"), minimum=0, elem_id="shape-seed", min_width=120)
-                words.add(shape_seed, label="mask.seed")
-            band = _slider(words, "mask.band", "band_percent", 25, 1, elem_id="band")
-            align = gr.Checkbox(True, label=say("mask.align"), container=False, elem_id="align")
-            words.add(align, label="mask.align")
+            with gr.Accordion(say("mask.adjust"), open=False, elem_id="adjust") as adjust:
+                with gr.Row(elem_classes="controls"):
+                    shape = _radio(
+                        words, "mask.shape", shapes, "defect", elem_classes="segmented", elem_id="mask-shape"
+                    )
+                    shape_seed = gr.Number(0, label=say("mask.seed"), minimum=0, elem_id="shape-seed", min_width=120)
+                    words.add(shape_seed, label="mask.seed")
+                band = _slider(words, "mask.band", "band_percent", 25, 1, elem_id="band")
+                align = gr.Checkbox(True, label=say("mask.align"), container=False, elem_id="align")
+                words.add(align, label="mask.align")
+            words.add(adjust, label="mask.adjust")
     return {
         "stage": stage, "editor": editor, "redraw": redraw, "stage_view": stage_view, "plan_facts": plan_facts,
         "source": source, "word_controls": word_controls, "shape": shape, "band": band, "align": align,

@@ -20,6 +20,7 @@ from magic_ui.ui.settings import PaintSettings, check_strengths
 from magic_ui.ui.strings import say
 
 LIVE_SIDE = 640
+MASK_SIDE = 320
 FRAME_SECONDS = 0.15
 Steps = Callable[[Any, "list[float] | None", dict[str, Any]], Generator[Any, None, None]]
 
@@ -193,8 +194,12 @@ class PaintDesk:
         return {
             w.shown: shown,
             w.slider: self._slider(shown, view),
-            w.mask_view: overlay.mask_picture(result.mask),
-            w.refined_view: overlay.mask_picture(result.refined_mask),
+            w.mask_view: _viewed(
+                overlay.mask_picture(result.mask, max(result.mask.shape)), result.mask, view, MASK_SIDE
+            ),
+            w.refined_view: _viewed(
+                overlay.mask_picture(result.refined_mask, max(result.mask.shape)), result.mask, view, MASK_SIDE
+            ),
             w.result_facts: panels.result_facts(self._facts(shown, language), weak=result.weak, language=language),
             w.image_file: gr.update(value=picture),
             w.mask_file: gr.update(value=mask),
@@ -224,6 +229,7 @@ class PaintDesk:
             (say("paint.seed", language), str(result.record.get("seed", ""))),
             (say("result.changed", language), f"{int(result.refined_mask.sum()):,} / {int(result.mask.sum()):,}"),
             (say("result.size", language), f"{width} × {height} px"),
+            (say("result.instruction", language), str(result.record.get("instruction", ""))),
             (say("result.prompt", language), str(result.record.get("prompt", ""))),
         ]
         return [(label, value) for label, value in rows if value]
