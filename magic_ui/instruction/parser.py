@@ -30,6 +30,9 @@ from magic_ui.instruction.tokens import Token, normalize, tokenize
 
 MAX_SPECS = 20
 MAX_DEFECT_WORDS = 100
+EITHER_MEDIUM = ("medium", "中等")
+"""Words for a line's middle thickness and for an area's middle severity."""
+LINES = ("scratch", "crack", "burr", "contamination")
 _LINE_BREAKS = str.maketrans({"\n": ";", "\r": " ", "\u2028": ";", "\u2029": ";"})
 _LATIN_WORD = re.compile(r"[a-z]{2,}", re.IGNORECASE)
 
@@ -160,6 +163,10 @@ def _apply_looks(draft: Draft, tokens: list[Token], lexicon: Lexicon) -> None:
             if slot == "morphology":
                 if value not in draft.morphology:
                     draft.morphology.append(value)
+            elif (
+                slot == "thickness" and token.text in EITHER_MEDIUM and draft.mention.token.slots["defect"] not in LINES
+            ):
+                draft.slots.setdefault("severity", "moderate")
             elif slot in ("severity", "thickness", "color", "orientation"):
                 draft.slots.setdefault(slot, value)
 

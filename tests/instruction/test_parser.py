@@ -250,3 +250,25 @@ def test_fast_for_hostile_repetition(piece: str) -> None:
     text = (piece * 1000)[:1000]
     # Processor time: another program on the machine is no fault of the parser.
     assert min(_timed(text) for _ in range(3)) < 0.1
+
+
+@pytest.mark.parametrize(
+    ("text", "severity", "thickness"),
+    [
+        ("左侧中等污渍", "moderate", None),
+        ("medium rust", "moderate", None),
+        ("medium scratch on the head", None, "medium"),
+        ("中等裂纹", None, "medium"),
+    ],
+)
+def test_medium_is_a_lines_thickness_and_an_areas_severity(text, severity, thickness):
+    (spec,) = parse_instruction(text)
+    assert (spec.severity, spec.thickness) == (severity, thickness)
+
+
+@pytest.mark.parametrize(
+    ("text", "region"), [("左边缘崩缺", "left"), ("右侧边缘的划痕", "right"), ("上边缘有毛刺", "top")]
+)
+def test_an_edge_keeps_its_side(text, region):
+    (spec,) = parse_instruction(text)
+    assert (spec.part, spec.region, spec.unrecognized) == ("edge", region, [])
