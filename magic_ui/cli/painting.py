@@ -1,62 +1,38 @@
-"""Command line: ``python -m magic_ui {parse, mask, generate, sweep, render, train, evaluate, app}``."""
+"""Commands that find the place and paint: mask, generate, sweep."""
 
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from . import __version__
-from .errors import InputError
-
-app = typer.Typer(
-    add_completion=False,
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    help="Realistic defects on pictures of normal parts, from a sentence in Chinese or English.",
+from ..errors import InputError
+from .options import (
+    Align,
+    AnomalyNoise,
+    BandWidth,
+    Candidates,
+    Checkpoint,
+    Foreground,
+    Guidance,
+    ImageArgument,
+    InstructionArgument,
+    MaskShape,
+    MaskSource,
+    NoiseScale,
+    Output,
+    RandomMask,
+    Scale,
+    Seed,
+    Steps,
+    StopStep,
+    print_json,
+    words,
 )
 
-ImageArgument = Annotated[Path, typer.Argument(help="Picture of a normal part.", show_default=False)]
-InstructionArgument = Annotated[
-    str, typer.Argument(help="What to draw and where, in one sentence.", show_default=False)
-]
-Checkpoint = Annotated[
-    str, typer.Option("--checkpoint", help="Registry name or StableDiffusionInpaintPipeline folder.")
-]
-Output = Annotated[Path, typer.Option("--output", "-o", help="Folder for the results.")]
-MaskSource = Annotated[str, typer.Option("--mask-source", help="auto, band, or a mask file (white: repaint).")]
-MaskShape = Annotated[str, typer.Option("--mask-shape", help="defect or region.")]
-Align = Annotated[bool, typer.Option("--align/--no-align", "--CAMA/--no-CAMA", help="Keep the mask on the object.")]
-BandWidth = Annotated[
-    float, typer.Option("--band-width", help="Share of the object an image-frame word means, 0.1–0.5.")
-]
-Scale = Annotated[float | None, typer.Option("--pixels-per-mm", help="Scale, so that millimetres become pixels.")]
-Foreground = Annotated[
-    Path | None,
-    typer.Option("--foreground", "--normal_masks", help="Mask of the object, or a folder of <name>_mask.png."),
-]
-Seed = Annotated[int, typer.Option("--seed")]
-NoiseScale = Annotated[float, typer.Option("--text-noise-scale", "--text_noise_scale", help="GPP's sigma.")]
-StopStep = Annotated[int | None, typer.Option("--anomaly-stop-step", "--anomaly_stop_step", help="Last step of MGNI.")]
-AnomalyNoise = Annotated[float | None, typer.Option("--anomaly-noise", help="MGNI weight; default: the strength.")]
-RandomMask = Annotated[bool, typer.Option("--use-random-mask/--no-random-mask", "--use_random_mask/--no_random_mask")]
-Steps = Annotated[int | None, typer.Option("--steps", help="Denoising steps; default: the checkpoint's.")]
-Guidance = Annotated[float | None, typer.Option("--guidance-scale", help="Guidance inside the mask, first step.")]
-Candidates = Annotated[int, typer.Option("--candidates", help="Paint so many and keep the best.")]
 
-
-@app.command()
-def parse(instruction: InstructionArgument) -> None:
-    """Print what a sentence is understood as, as JSON."""
-    from .instruction import parse_instruction
-
-    _print_json([spec.to_dict() for spec in parse_instruction(instruction)])
-
-
-@app.command()
 def mask(
     image: ImageArgument,
     instruction: InstructionArgument,
@@ -70,14 +46,14 @@ def mask(
     seed: Seed = 0,
 ) -> None:
     """Write the mask, region and foreground of a sentence on a picture; loads no checkpoint."""
-    from .studio import draw_plan
+    from ..studio import draw_plan
 
     plan = draw_plan(
         image, instruction, **_place(image, mask_source, mask_shape, align, band_width, pixels_per_mm, foreground, seed)
     )
     for name, pixels in (("mask", plan.mask), ("region", plan.region), ("foreground", plan.foreground)):
         _write_png(output / f"{image.stem}_{name}.png", pixels)
-    _print_json(
+    print_json(
         {
             "specs": [spec.to_dict() for spec in plan.specs],
             "notes": plan.notes,
@@ -87,7 +63,6 @@ def mask(
     )
 
 
-@app.command()
 def generate(
     image: Annotated[Path | None, typer.Argument(help="Picture of a normal part.", show_default=False)] = None,
     instruction: Annotated[str | None, typer.Argument(help="What to draw and where.", show_default=False)] = None,
@@ -156,7 +131,7 @@ def generate(
         "candidates": candidates,
     }
     if match_json is not None:
-        from .batch import read_matches
+        from ..batch import read_matches
 
         read_matches(match_json)
     if base_dir is not None:
@@ -169,7 +144,7 @@ def generate(
             model_ckpt_root,
             {
                 "dataset_type": dataset_type,
-                "categories": _words(categories),
+                "categories": words(categories),
                 "prompt": auto_mask_text or prompt,
                 "limit": limit,
             },
@@ -189,7 +164,7 @@ def generate(
             },
         )
         return
-    from .studio import DefectStudio
+    from ..studio import DefectStudio
 
     if image is None:
         raise InputError("image", "give the picture of a normal part.")
@@ -216,7 +191,6 @@ def generate(
     _write_results(output, image, results)
 
 
-@app.command()
 def sweep(
     image: ImageArgument,
     instruction: InstructionArgument,
@@ -237,8 +211,8 @@ def sweep(
     """Paint the same seed at several strengths and write them, and a row of all."""
     import numpy as np
 
-    from .images import encode_png
-    from .studio import DefectStudio
+    from ..images import encode_png
+    from ..studio import DefectStudio
 
     try:
         values = [float(part) for part in strengths.split(",")]
@@ -263,111 +237,6 @@ def sweep(
     (output / f"{image.stem}_row.png").write_bytes(encode_png(row))
 
 
-@app.command()
-def render(
-    output: Output = Path("renders"),
-    count: Annotated[int, typer.Option("--count", help="Pairs of a dataset, or windows with three pairs each.")] = 100,
-    seed: Seed = 0,
-    workers: Annotated[int | None, typer.Option("--workers", help="Processes; default: one for each core.")] = None,
-    kind: Annotated[
-        str, typer.Option("--kind", help="dataset: whole parts in DS-MVTec layout; windows: what `train` reads.")
-    ] = "dataset",
-    categories: Annotated[
-        str | None, typer.Option("--categories", help="Taken in turn, with commas; default: all.")
-    ] = None,
-    size: Annotated[int, typer.Option("--size", help="Side of a whole picture in pixels.")] = 512,
-    spp: Annotated[int, typer.Option("--spp", help="Samples a pixel of a whole picture.")] = 24,
-) -> None:
-    """Render normal parts and their defective twins (extra `render`); resumes where files are missing."""
-    import os
-
-    from .checks import require_choice, require_number, require_seed
-
-    require_choice("kind", kind, ("dataset", "windows"))
-    require_number("count", count, 1, 1_000_000, integer=True)
-    require_seed(seed)
-    chosen = tuple(_words(categories) or ()) or None
-    processes = int(require_number("workers", workers or os.cpu_count() or 1, 1, 1024, integer=True))
-    if chosen is not None:
-        from .rendering.parts import CATEGORIES
-
-        for name in chosen:
-            require_choice("categories", name, CATEGORIES)
-    if kind == "windows":
-        from .rendering.pairs import render_pairs
-
-        render_pairs(output, count, seed, processes, chosen)
-        return
-    from .rendering.dataset import render_dataset
-
-    require_number("size", size, 64, 4096, integer=True)
-    require_number("spp", spp, 1, 4096, integer=True)
-    render_dataset(output, count, seed, size=size, spp=spp, workers=processes, categories=chosen)
-
-
-@app.command()
-def train(
-    data: Annotated[Path, typer.Option("--data", help="Folder of rendered pairs.")],
-    recipe: Annotated[str, typer.Option("--recipe", help="Embedded recipe or TOML file.")] = "magic-tiny",
-    output: Output = Path("runs/magic-tiny"),
-    device: Annotated[str, typer.Option("--device")] = "auto",
-    limit: Annotated[int | None, typer.Option("--limit", help="Use only so many scenes.")] = None,
-) -> None:
-    """Train an embedded checkpoint from scratch (extra `train`); resumes after an interruption."""
-    from .training.build import train_from_scratch
-    from .training.recipe import load_recipe
-
-    typer.echo(train_from_scratch(load_recipe(recipe), data, output, device=device, limit=limit))
-
-
-@app.command()
-def evaluate(
-    held_out: Annotated[Path, typer.Option("--held-out", help="Rendered windows of other seeds.")],
-    checkpoint: Checkpoint = "magic-tiny",
-    train: Annotated[Path | None, typer.Option("--train", help="Rendered windows to train the classifier on.")] = None,
-    unseen: Annotated[Path | None, typer.Option("--unseen", help="Windows of categories never trained on.")] = None,
-    real: Annotated[Path | None, typer.Option("--real", help="DS-MVTec folder of real parts.")] = None,
-    output: Output = Path("evaluation"),
-    classifier: Annotated[Path | None, typer.Option("--classifier", help="File of the trained classifier.")] = None,
-    classifier_steps: Annotated[int, typer.Option("--classifier-steps")] = 1500,
-    samples: Annotated[int, typer.Option("--samples", help="Defects to paint.")] = 64,
-    seeds: Annotated[int, typer.Option("--seeds", help="Pictures of a quarter of them, for diversity.")] = 3,
-    strength: Annotated[float, typer.Option("--strength", "--anomaly-strength", help="0–1.")] = 0.6,
-    seed: Seed = 0,
-    repeats: Annotated[int, typer.Option("--repeats", help="Pictures to time.")] = 5,
-) -> None:
-    """Measure a checkpoint (extra `metrics`): one table, one HTML report, one JSON."""
-    from .evaluation.command import run_evaluation
-
-    run_evaluation(
-        held_out=held_out,
-        checkpoint=checkpoint,
-        train=train,
-        unseen=unseen,
-        real=real,
-        output=output,
-        classifier=classifier,
-        classifier_steps=classifier_steps,
-        samples=samples,
-        seeds=seeds,
-        strength=strength,
-        seed=seed,
-        repeats=repeats,
-    )
-
-
-@app.command(name="app")
-def serve(
-    checkpoint: Checkpoint = "magic-tiny",
-    host: Annotated[str, typer.Option("--host")] = "127.0.0.1",
-    port: Annotated[int, typer.Option("--port")] = 7860,
-) -> None:
-    """Start the web page."""
-    from .ui import launch
-
-    launch(checkpoint=checkpoint, server_name=host, server_port=port)
-
-
 def _paint_dataset(
     base_dir: Path,
     output: Path,
@@ -380,8 +249,8 @@ def _paint_dataset(
     """Plan and run a dataset's jobs with a progress bar; one checkpoint is loaded at a time."""
     from tqdm import tqdm
 
-    from .batch import DATASET_TYPES, checkpoint_of, plan_jobs, read_defects, run_jobs
-    from .studio import DefectStudio
+    from ..batch import DATASET_TYPES, checkpoint_of, plan_jobs, read_defects, run_jobs
+    from ..studio import DefectStudio
 
     defects = read_defects(defect_json) if defect_json is not None else None
     if defects is not None and wanted["categories"] is None:
@@ -406,11 +275,6 @@ def _paint_dataset(
     typer.echo(f"{output}  {painted} painted now, {len(jobs)} in all")
 
 
-def _words(text: str | None) -> list[str] | None:
-    """Names with commas or spaces between them; None where there are none."""
-    return (text or "").replace(",", " ").split() or None
-
-
 def _place(
     image: Path,
     mask_source: str,
@@ -422,7 +286,7 @@ def _place(
     seed: int,
 ) -> dict[str, Any]:
     """Keyword arguments of ``plan``: a mask source that is a file is read as the user's own mask."""
-    from .images import load_image, load_mask
+    from ..images import load_image, load_mask
 
     size = load_image(image).shape[:2]
     if foreground is not None and foreground.is_dir():
@@ -443,7 +307,7 @@ def _place(
 def _draw_strengths(low: float | None, high: float | None, count: int, seed: int) -> list[float]:
     import numpy as np
 
-    from .checks import require_number, require_seed
+    from ..checks import require_number, require_seed
 
     bottom = require_number("anomaly_strength_min", 0.0 if low is None else low, 0, 1)
     top = require_number("anomaly_strength_max", 1.0 if high is None else high, bottom, 1)
@@ -455,7 +319,7 @@ def _write_results(folder: Path, image: Path, results: list[Any]) -> None:
     """``<stem>_000.png`` (record inside), ``_mask.png``, ``_refined_mask.png`` and ``.json`` of every result."""
     import numpy as np
 
-    from .records import KEYWORD
+    from ..records import KEYWORD
 
     for i, result in enumerate(results):
         stem = f"{image.stem}_{i:03d}"
@@ -471,7 +335,7 @@ def _write_results(folder: Path, image: Path, results: list[Any]) -> None:
 
 
 def _write_png(path: Path, pixels: Any, text: dict[str, str] | None = None) -> None:
-    from .images import encode_png
+    from ..images import encode_png
 
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -485,23 +349,3 @@ def _read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise InputError("record", "the record file cannot be read as JSON.") from error
-
-
-def _print_json(value: Any) -> None:
-    typer.echo(json.dumps(value, ensure_ascii=False, indent=2))
-
-
-@app.callback(invoke_without_command=True)
-def _version(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
-    if version:
-        typer.echo(__version__)
-        raise typer.Exit
-
-
-def main() -> None:
-    """Entry point: an :class:`InputError` ends with its sentence and exit code 2, never with a traceback."""
-    try:
-        app()
-    except InputError as error:
-        typer.echo(f"error: {error}", err=True)
-        sys.exit(2)
