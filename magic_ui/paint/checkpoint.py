@@ -30,6 +30,8 @@ class CheckpointInfo:
 
     ``conditioning``: the UNet's last input channels hold the ``masked`` image (as Stable Diffusion 2) or the
     ``normal`` image itself. ``prompt_language``: ``en`` or ``bilingual``, how prompts are worded for it.
+    ``anomaly_noise``: MGNI's weight for each unit of ``anomaly_strength``; 1 is the published coupling, a model trained
+    on pairs draws the defect by itself and wants little.
     """
 
     name: str
@@ -39,6 +41,7 @@ class CheckpointInfo:
     prompt_language: str
     num_inference_steps: int
     guidance_scale: float
+    anomaly_noise: float = 1.0
 
 
 class _LRU:
@@ -291,6 +294,7 @@ def _read_info(name: str, folder: Path, digest: str, parts: tuple[Any, ...], res
         prompt_language=card.get("prompt_language", "en"),
         num_inference_steps=int(card.get("num_inference_steps", 50)),
         guidance_scale=float(card.get("guidance_scale", 7.5)),
+        anomaly_noise=float(card.get("anomaly_noise", 1.0)),
     )
 
 

@@ -14,9 +14,9 @@ from .perturbation import GUIDANCE_SCHEDULES
 class SamplerOptions:
     """How to paint; every field goes into the record.
 
-    ``anomaly_noise`` None follows each sample's ``anomaly_strength`` (the published coupling); ``anomaly_stop_step``
-    None stops MGNI after 40% of the steps; ``guidance_scale`` is w_in at the first step, ``guidance_scale_end`` at the
-    last, ``guidance_scale_out`` outside the mask.
+    ``anomaly_noise`` None follows each sample's ``anomaly_strength``, weighted by the checkpoint (1: the published
+    coupling); ``anomaly_stop_step`` None stops MGNI after 40% of the steps; ``guidance_scale`` is w_in at the first
+    step, ``guidance_scale_end`` at the last, ``guidance_scale_out`` outside the mask.
     """
 
     num_inference_steps: int = 50

@@ -114,7 +114,9 @@ def sample(checkpoint: Checkpoint, batch: Conditioning, options: SamplerOptions)
         normal_latents = checkpoint.encode_image(batch.images)[0] if min(batch.strengths) < 1 else noise
         latents, pred_x0 = noise.clone(), normal_latents.clone()
         anomaly_noise = (
-            strengths if options.anomaly_noise is None else torch.full_like(strengths, options.anomaly_noise)
+            strengths * checkpoint.info.anomaly_noise
+            if options.anomaly_noise is None
+            else torch.full_like(strengths, options.anomaly_noise)
         )
 
     for i, (t, alpha_bar, alpha_bar_prev) in enumerate(steps):

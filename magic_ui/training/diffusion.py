@@ -16,7 +16,12 @@ from .recipe import Recipe
 
 
 def make_batch(
-    pairs: PairSet, data: LatentSet, vae: Any, recipe: Recipe, generator: np.random.Generator
+    pairs: PairSet,
+    data: LatentSet,
+    vae: Any,
+    recipe: Recipe,
+    generator: np.random.Generator,
+    odds: np.ndarray | None = None,
 ) -> dict[str, Any]:
     """Target, condition and mask latents at the recipe's size, and captions, for one step.
 
@@ -31,6 +36,8 @@ def make_batch(
         view, scene, variant = (
             int(generator.integers(n)) for n in (data.latents.shape[0], len(pairs), pairs.masks.shape[1])
         )
+        if odds is not None:
+            scene, variant = divmod(int(generator.choice(odds.size, p=odds.ravel())), odds.shape[1])
         if masked:
             view, cells, condition = 0, data.masked_cells[scene, variant], data.masked[scene, variant]
         else:
@@ -66,6 +73,12 @@ def _window(cells: np.ndarray, size: int, generator: np.random.Generator) -> tup
         low, high = max(0, min(room, span[-1] + 1 - size)), min(room, span[0])
         corner.append(int(generator.integers(low, high + 1)) if high >= low else room // 2)
     return (..., slice(corner[0], corner[0] + size), slice(corner[1], corner[1] + size))
+
+
+def defect_odds(pairs: PairSet, weights: dict[str, float]) -> np.ndarray:
+    """Chance of every scene's every defect [S, V], in proportion to its kind's weight (1 where none is given)."""
+    odds = np.array([[weights.get(spec.defect, 1.0) for spec in specs] for specs in pairs.specs], float)
+    return odds / odds.sum()
 
 
 def mask_weighted_loss(error: torch.Tensor, mask: torch.Tensor, mask_weight: float, most: float = 20.0) -> torch.Tensor:
@@ -123,11 +136,20 @@ def train_diffusion(
     unet.train()
     text_encoder.train()
     running = None
-    for step in range(first, options["steps"]):
-        batch = make_batch(pairs, data, vae, recipe, np.random.default_rng([recipe.seed, 3, step]))
+    refining, odds = options.get("refine_steps", 0), defect_odds(pairs, options.get("refine_weights", {}))
+    steps = options["steps"] + refining
+    for step in range(first, steps):
+        late = step >= options["steps"]
+        batch = make_batch(
+            pairs, data, vae, recipe, np.random.default_rng([recipe.seed, 3, step]), odds if late else None
+        )
         generator = torch.Generator().manual_seed(recipe.seed * 1_000_003 + step)
         for group in optimizer.param_groups:
-            group["lr"] = learning_rate(step, options["steps"], options["learning_rate"], options["warmup"])
+            group["lr"] = (
+                learning_rate(step - options["steps"], refining, options["refine_learning_rate"], options["warmup"])
+                if late
+                else learning_rate(step, options["steps"], options["learning_rate"], options["warmup"])
+            )
         target, condition, mask = (batch[k].to(device) for k in ("target", "condition", "mask"))
         tokens = tokenizer(
             batch["captions"],
@@ -157,7 +179,7 @@ def train_diffusion(
         optimizer.step()
         average.update()
         running = loss.item() if running is None else 0.98 * running + 0.02 * loss.item()
-        if (step + 1) % options.get("save_every", 200) == 0 or step + 1 == options["steps"]:
+        if (step + 1) % options.get("save_every", 200) == 0 or step + 1 == steps:
             save_state(
                 state_path,
                 {
@@ -169,6 +191,6 @@ def train_diffusion(
                 },
             )
         if (step + 1) % 20 == 0:
-            report(step + 1, options["steps"], running)
+            report(step + 1, steps, running)
     average.copy_to_parameters()
     return unet.eval().requires_grad_(False), text_encoder.eval().requires_grad_(False)

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -105,6 +107,20 @@ def test_a_sample_does_not_depend_on_its_neighbours(checkpoint):
     pair = finish(checkpoint, batch_of(checkpoint, [0.3, 0.9], [1, 2]), **options)
     alone = finish(checkpoint, batch_of(checkpoint, [0.9], [2]), **options)
     assert torch.allclose(pair[1:], alone, atol=1e-4)
+
+
+def test_the_checkpoint_says_how_much_noise_a_strength_injects(checkpoint):
+    batch, info = batch_of(checkpoint, [0.8], [1]), checkpoint.info
+    options = {"num_inference_steps": 5, "text_noise_scale": 0.0}
+    try:
+        checkpoint.info = replace(info, anomaly_noise=0.25)
+        quarter = finish(checkpoint, batch, **options, anomaly_noise=None)
+    finally:
+        checkpoint.info = info
+    batch = batch_of(checkpoint, [0.8], [1])
+    assert torch.equal(quarter, finish(checkpoint, batch, **options, anomaly_noise=0.2))
+    batch = batch_of(checkpoint, [0.8], [1])
+    assert not torch.equal(quarter, finish(checkpoint, batch, **options, anomaly_noise=None))
 
 
 def test_weaker_strength_stays_nearer_to_the_normal_latents(checkpoint):

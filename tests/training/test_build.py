@@ -11,7 +11,7 @@ from magic_ui.paint.checkpoint import load_checkpoint
 from magic_ui.training.autoencoder import normalize_latents
 from magic_ui.training.build import train_from_scratch
 from magic_ui.training.captions import sample_caption
-from magic_ui.training.diffusion import make_batch, mask_weighted_loss
+from magic_ui.training.diffusion import defect_odds, make_batch, mask_weighted_loss
 from magic_ui.training.latents import encode_pairs
 from magic_ui.training.pairs import load_pairs, loosen_mask, mask_cells
 from magic_ui.training.progress import learning_rate, load_state
@@ -115,6 +115,9 @@ def recipe():
             "masked_share": 0.3,
             "masked_identity_share": 0.5,
             "save_every": 2,
+            "refine_steps": 1,
+            "refine_learning_rate": 1e-3,
+            "refine_weights": {"scratch": 3.0},
         },
         card={
             "conditioning": "normal",
@@ -211,6 +214,14 @@ def test_masked_samples_are_conditioned_on_grey_in_place_of_the_mask(trained, sc
     size = batch["condition"].shape[-1]
     windows = data.masked.float().unfold(3, size, 1).unfold(4, size, 1)
     assert any(torch.equal(batch["condition"][0], w) for w in windows.permute(0, 1, 3, 4, 2, 5, 6).flatten(0, 3))
+
+
+def test_refining_draws_its_defects_more_often(scenes):
+    pairs = load_pairs(scenes)
+    odds = defect_odds(pairs, {"scratch": 5.0})
+    assert odds.sum() == pytest.approx(1) and odds.shape == pairs.masks.shape[:2]
+    drawn = {spec.defect: chance for spec, chance in zip(pairs.specs[0], odds[0], strict=True)}
+    assert drawn["scratch"] == pytest.approx(5 * drawn["dent"])
 
 
 def test_captions_name_the_defect_and_vary(generator):
