@@ -1,24 +1,26 @@
-"""Five defects on the example parts at three strengths, one picture: python benchmarks/contact_sheet.py OUTPUT.png."""
+"""Five defects on four example parts at three strengths, one picture: python benchmarks/contact_sheet.py OUTPUT.png."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
-import cv2
 import numpy as np
+from PIL import Image, ImageDraw
 
 from magic_ui import DefectStudio, load_image
 
-DEFECTS = ("划痕", "crack", "severe rust", "stain", "dent")
+EXAMPLES = Path(__file__).parents[1] / "examples"
+DEFECTS = ("a scratch", "a crack", "severe rust", "a dark stain", "a dent")
+PLACES = {"screw": "on the neck", "metal_nut": "on the left", "washer": "at the bottom", "metal_plate": "at the top"}
 STRENGTHS = (0.2, 0.6, 1.0)
-TILE = 200
+TILE, GAP, MARGIN = 150, 10, 96
 
 
 def neighbourhood(mask: np.ndarray) -> tuple[slice, slice]:
-    """The square around a mask that a person would look at: 2.2 times its longer side, at least 120 px."""
+    """The square around a mask that a person would look at: 2.2 times its longer side, at least 96 px."""
     rows, cols = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-    side = min(max(120, int(2.2 * max(np.ptp(rows), np.ptp(cols)))), *mask.shape)
+    side = min(max(96, int(2.2 * max(np.ptp(rows), np.ptp(cols)))), *mask.shape)
     y = int(np.clip((rows[0] + rows[-1] - side) // 2, 0, mask.shape[0] - side))
     x = int(np.clip((cols[0] + cols[-1] - side) // 2, 0, mask.shape[1] - side))
     return slice(y, y + side), slice(x, x + side)
@@ -26,37 +28,31 @@ def neighbourhood(mask: np.ndarray) -> tuple[slice, slice]:
 
 def main() -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("output", type=Path)
-    parser.add_argument("parts", type=Path, nargs="*", help="pictures; default: the shipped examples")
     parser.add_argument("--checkpoint", default="magic-tiny")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
-    parts = options.parts or sorted((Path(__file__).parents[1] / "examples").glob("*.png"))
     studio = DefectStudio.from_pretrained(options.checkpoint)
-    rows = []
-    for path in parts:
-        image = load_image(path)
-        for defect in DEFECTS:
-            plan = studio.plan(image, defect, seed=options.seed)
+    block = len(STRENGTHS) * TILE + GAP
+    sheet = Image.new("RGB", (MARGIN + len(PLACES) * block, 24 + len(DEFECTS) * (TILE + 2)), "white")
+    draw = ImageDraw.Draw(sheet)
+    for column, (part, place) in enumerate(PLACES.items()):
+        image = load_image(EXAMPLES / f"{part}.png")
+        foreground = EXAMPLES / "foreground" / f"{part}.png"
+        left = MARGIN + column * block
+        draw.text((left, 6), f"{part.replace('_', ' ')}: strength {', '.join(map(str, STRENGTHS))}", "black")
+        for row, defect in enumerate(DEFECTS):
+            top = 24 + row * (TILE + 2)
+            draw.text((4, top + TILE // 2 - 6), defect, "black")
+            plan = studio.plan(image, f"{defect} {place}", foreground=foreground, seed=options.seed)
             window = neighbourhood(plan.mask)
-            results = studio.sweep(plan, STRENGTHS, seed=options.seed)
-            tiles = [image, *(np.asarray(result.image) for result in results)]
-            rows.append([_tile(tile[window]) for tile in tiles])
-        print(path.stem, flush=True)
-    # One column of parts, one band of four tiles a defect: normal, then the three strengths.
-    count = len(DEFECTS)
-    bands = [
-        np.concatenate([tile for row in rows[i * count : (i + 1) * count] for tile in row], axis=1)
-        for i in range(len(parts))
-    ]
+            for k, result in enumerate(studio.sweep(plan, STRENGTHS, seed=options.seed)):
+                tile = Image.fromarray(np.asarray(result.image)[window]).resize((TILE, TILE), Image.Resampling.LANCZOS)
+                sheet.paste(tile, (left + k * TILE, top))
+        print(part, flush=True)
     options.output.parent.mkdir(parents=True, exist_ok=True)
-    cv2.imwrite(str(options.output), np.concatenate(bands)[:, :, ::-1])
-
-
-def _tile(pixels: np.ndarray) -> np.ndarray:
-    shrink = pixels.shape[0] > TILE
-    return cv2.resize(pixels, (TILE, TILE), interpolation=cv2.INTER_AREA if shrink else cv2.INTER_CUBIC)
+    sheet.save(options.output, optimize=True)
 
 
 if __name__ == "__main__":

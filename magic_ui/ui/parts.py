@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from magic_ui.errors import InputError
-from magic_ui.images import decode_image
+from magic_ui.images import decode_image, load_mask
 from magic_ui.localize.foreground import Foreground, segment_foreground
 from magic_ui.ui.overlay import Pixels, shrink
 
@@ -33,13 +33,15 @@ FALLBACK_INSTRUCTIONS = {
 class Example:
     """One shipped part: its file, its kind and its name and instructions in both languages.
 
-    ``outline`` is found once and shared by all visitors.
+    ``outline`` is found once and shared by all visitors; it is read from ``foreground``, a mask's file, where there is
+    one.
     """
 
     path: Path
     category: str
     names: dict[str, str]
     instructions: dict[str, tuple[str, ...]]
+    foreground: Path | None = None
     outline: Foreground | None = None
 
 
@@ -62,7 +64,9 @@ class Part:
         holder, name = (self.example, "outline") if self.example else (self, "own_outline")
         found = getattr(holder, name)
         if found is None:
-            found = segment_foreground(self.pixels, alpha=self.alpha)
+            given = self.example.foreground if self.example else None
+            mask = load_mask(given, self.pixels.shape[:2], field="foreground") if given else None
+            found = segment_foreground(self.pixels, alpha=self.alpha, mask=mask)
             setattr(holder, name, found)
         return found
 
@@ -86,8 +90,11 @@ def load_examples(folder: Path = EXAMPLES_FOLDER) -> tuple[Example, ...]:
 
 
 def _example(folder: Path, entry: dict) -> Example:
+    name = Path(entry["file"]).name
+    foreground = folder / "foreground" / name
     return Example(
-        path=folder / Path(entry["file"]).name,
+        path=folder / name,
+        foreground=foreground if foreground.is_file() else None,
         category=entry.get("category", "part"),
         names={language: entry.get(f"name_{language}", Path(entry["file"]).stem) for language in ("en", "zh")},
         instructions={language: tuple(entry.get(f"instructions_{language}", ())) for language in ("en", "zh")},

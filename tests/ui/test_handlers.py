@@ -71,6 +71,19 @@ def test_examples_without_a_picture_are_left_out(examples_folder, tmp_path):
     assert load_examples(tmp_path) == ()
 
 
+def test_an_examples_own_foreground_is_its_outline(examples_folder, tmp_path):
+    for file in examples_folder.iterdir():
+        if file.is_file():
+            (tmp_path / file.name).write_bytes(file.read_bytes())
+    pixels = open_example(load_examples(examples_folder)[0]).pixels
+    mask = np.zeros(pixels.shape[:2], np.uint8)
+    mask[3:9, 4:11] = 255
+    (tmp_path / "foreground").mkdir()
+    Image.fromarray(mask).save(tmp_path / "foreground" / "bar.png")
+    part = open_example(load_examples(tmp_path)[0])
+    assert np.array_equal(part.outline().mask, mask > 0)
+
+
 def test_opening_the_page_shows_the_first_example(desks):
     plans, _ = desks
     shown = plans.start("zh")
