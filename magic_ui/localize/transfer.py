@@ -227,7 +227,7 @@ def _inner_disk(foreground: Mask, area: int) -> Mask:
     return disk > 0
 
 
-def _some_points(mask: Mask) -> NDArray[np.float64]:
+def _some_points(mask: Mask) -> NDArray[np.floating]:
     """Up to ``_POINTS`` pixel centres (x, y) spread evenly over a mask: float64 [N, 2]."""
     rows, cols = np.nonzero(mask)
     step = np.linspace(0, rows.size - 1, min(_POINTS, rows.size)).astype(int)
