@@ -57,12 +57,15 @@ def train(
     output: Output = Path("runs/magic-tiny"),
     device: Annotated[str, typer.Option("--device")] = "auto",
     limit: Annotated[int | None, typer.Option("--limit", help="Use only so many scenes.")] = None,
+    start_from: Annotated[
+        Path | None, typer.Option("--start-from", help="Checkpoint folder whose fitting weights are taken over.")
+    ] = None,
 ) -> None:
     """Train an embedded checkpoint from scratch (extra `train`); resumes after an interruption."""
     from ..training.build import train_from_scratch
     from ..training.recipe import load_recipe
 
-    typer.echo(train_from_scratch(load_recipe(recipe), data, output, device=device, limit=limit))
+    typer.echo(train_from_scratch(load_recipe(recipe), data, output, device=device, limit=limit, start_from=start_from))
 
 
 def evaluate(

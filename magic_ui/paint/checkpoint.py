@@ -18,6 +18,7 @@ from ..errors import CheckpointError
 from .registry import resolve, verify_folder
 
 Conditioning = Literal["masked", "normal"]
+MaskChannel = Literal["binary", "coverage"]
 CARD = "magic_ui.json"
 """File in a checkpoint's folder with what diffusers' layout has no field for: conditioning, languages, defaults."""
 
@@ -30,6 +31,8 @@ class CheckpointInfo:
 
     ``conditioning``: the UNet's last input channels hold the ``masked`` image (as Stable Diffusion 2) or the
     ``normal`` image itself. ``prompt_language``: ``en`` or ``bilingual``, how prompts are worded for it.
+    ``mask_channel``: the UNet's mask channel holds whole cells (``binary``, as Stable Diffusion 2) or the share of each
+    cell that is to be repainted (``coverage``, which tells a hairline from a band).
     ``anomaly_noise``: MGNI's weight for each unit of ``anomaly_strength``; 1 is the published coupling, a model trained
     on pairs draws the defect by itself and wants little.
     """
@@ -42,6 +45,7 @@ class CheckpointInfo:
     num_inference_steps: int
     guidance_scale: float
     anomaly_noise: float = 1.0
+    mask_channel: MaskChannel = "binary"
 
 
 class _LRU:
@@ -68,7 +72,8 @@ class Checkpoint:
 
     Nothing per-user is stored here and the schedule is read, never stepped, so several threads may paint at once.
 
-    Shapes: images [B, 3, R, R] in −1…1, latents [B, 4, r, r] with R = ``resolution`` and r = R / ``cell``.
+    Shapes: images [B, 3, R, R] in −1…1 and latents [B, C, r, r], R = ``resolution``, r = R / ``cell`` and C the
+    autoencoder's channels (4 in Stable Diffusion 2).
     """
 
     def __init__(
@@ -115,7 +120,7 @@ class Checkpoint:
 
     @torch.no_grad()
     def encode_image(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Posterior ``(mean, std)`` of the images' latents, scaled for the UNet, each [B, 4, r, r]; cached."""
+        """Posterior ``(mean, std)`` of the images' latents, scaled for the UNet, each [B, C, r, r]; cached."""
 
         def compute() -> tuple[torch.Tensor, torch.Tensor]:
             posterior = self.vae.encode(images.to(self.device)).latent_dist
@@ -143,7 +148,7 @@ class Checkpoint:
         timestep: torch.Tensor,
         prompt_embeds: torch.Tensor,
     ) -> torch.Tensor:
-        """One UNet call on [latents | mask | condition] (4 + 1 + 4 channels) → model output [B, 4, r, r]."""
+        """One UNet call on [latents | mask | condition] (C + 1 + C channels) → model output [B, C, r, r]."""
         sample = torch.cat([latents, mask, condition], dim=1).contiguous(memory_format=torch.channels_last)
         with self.autocast():
             output = self.unet(sample, timestep, encoder_hidden_states=prompt_embeds, return_dict=False)[0]
@@ -285,6 +290,9 @@ def _read_info(name: str, folder: Path, digest: str, parts: tuple[Any, ...], res
     conditioning = card.get("conditioning", "masked")
     if conditioning not in ("masked", "normal"):
         raise CheckpointError(f"{name}: {CARD} names the conditioning {conditioning!r}; it is masked or normal")
+    mask_channel = card.get("mask_channel", "binary")
+    if mask_channel not in ("binary", "coverage"):
+        raise CheckpointError(f"{name}: {CARD} names the mask channel {mask_channel!r}; it is binary or coverage")
     cell = 2 ** (len(parts[2].config.block_out_channels) - 1)
     return CheckpointInfo(
         name=name,
@@ -295,6 +303,7 @@ def _read_info(name: str, folder: Path, digest: str, parts: tuple[Any, ...], res
         num_inference_steps=int(card.get("num_inference_steps", 50)),
         guidance_scale=float(card.get("guidance_scale", 7.5)),
         anomaly_noise=float(card.get("anomaly_noise", 1.0)),
+        mask_channel=mask_channel,
     )
 
 

@@ -62,11 +62,11 @@ def resize_image(pixels: np.ndarray, size: int) -> np.ndarray:
     return cv2.resize(pixels, (size, size), interpolation=cv2.INTER_AREA if shrink else cv2.INTER_CUBIC)
 
 
-def resize_mask_to_cells(mask: np.ndarray, size: int, cell: int) -> np.ndarray:
-    """Square bool mask → bool [size, size] made of whole latent cells that the mask touches.
+def cell_coverage(mask: np.ndarray, size: int, cell: int) -> np.ndarray:
+    """Square bool mask → float32 [size/cell, size/cell]: the share of every latent cell that the mask covers.
 
     A cell counts from a tenth of its area on, so a thin scratch survives the way to the latents (nearest-neighbour
-    sampling would lose it) and a grazed cell does not swell the mask; never empty for a mask that is not.
+    sampling would lose it) and a grazed cell does not swell the mask; 0 elsewhere, never 0 everywhere.
     """
     grid = size // cell
     cover = cv2.resize(
@@ -75,8 +75,12 @@ def resize_mask_to_cells(mask: np.ndarray, size: int, cell: int) -> np.ndarray:
         interpolation=cv2.INTER_AREA if mask.shape[0] > size else cv2.INTER_LINEAR,
     )
     share = cover.reshape(grid, cell, grid, cell).mean(axis=(1, 3))
-    cells = share >= min(0.1, share.max())
-    return np.repeat(np.repeat(cells, cell, axis=0), cell, axis=1)
+    return np.where(share >= min(0.1, share.max()), share, 0).astype(np.float32)
+
+
+def whole_cells(coverage: np.ndarray, cell: int) -> np.ndarray:
+    """Coverage [r, r] → bool [r·cell, r·cell]: every pixel of the cells that count."""
+    return np.repeat(np.repeat(coverage > 0, cell, axis=0), cell, axis=1)
 
 
 def paste_back(values: np.ndarray, box: CropBox, shape: tuple[int, int]) -> tuple[np.ndarray, tuple[slice, slice]]:

@@ -11,10 +11,10 @@ import torch
 
 from .checkpoint import Checkpoint, images_to_tensor, tensor_to_arrays
 from .composite import blend
-from .crop import CropBox, crop_box, extract, paste_back, resize_image, resize_mask_to_cells
+from .crop import CropBox, cell_coverage, crop_box, extract, paste_back, resize_image, whole_cells
 from .options import SamplerOptions
 from .perturbation import predict_x0_and_epsilon
-from .sampler import Conditioning, SamplerState, condition_latents, make_timesteps, sample
+from .sampler import Conditioning, SamplerState, condition_latents, make_timesteps, mask_input, sample
 
 MAX_BATCH = 8
 """Samples in one UNet call; a longer list is painted in several runs."""
@@ -122,7 +122,7 @@ def paint(
     resolution = checkpoint.info.resolution
     squares = [extract(image, crop.box) for crop in crops]
     inputs = [resize_image(square, resolution) for square in squares]
-    cells = [resize_mask_to_cells(extract(crop.mask, crop.box), resolution, checkpoint.cell) for crop in crops]
+    cells = [cell_coverage(extract(crop.mask, crop.box), resolution, checkpoint.cell) for crop in crops]
     jobs = [(c, k) for c in range(len(canvases)) for k in range(len(crops))]
     runs = [jobs[i : i + MAX_BATCH] for i in range(0, len(jobs), MAX_BATCH)]
     num_steps, step = len(runs) * options.num_inference_steps, 0
@@ -160,12 +160,13 @@ def _conditioning(
     words = [checkpoint.encode_prompt(crops[k].prompt) for _, k in run]
     return Conditioning(
         images=images_to_tensor([inputs[k] for _, k in run]),
-        masks=torch.from_numpy(np.stack([cells[k] for _, k in run]))[:, None].float(),
+        masks=torch.from_numpy(np.stack([whole_cells(cells[k], checkpoint.cell) for _, k in run]))[:, None].float(),
         prompt_embeds=torch.cat([embeds for embeds, _ in words]),
         attention_mask=torch.cat([mask for _, mask in words]),
         negative_embeds=checkpoint.encode_prompt(negative_prompt)[0].repeat(len(run), 1, 1),
         strengths=[canvases[c].anomaly_strength for c, _ in run],
         generators=[sample_generator(canvases[c].seed, k) for c, k in run],
+        coverages=torch.from_numpy(np.stack([cells[k] for _, k in run]))[:, None],
     )
 
 
@@ -215,17 +216,18 @@ def text_agreement(
     """
     resolution = checkpoint.info.resolution
     inputs = [resize_image(extract(image, crop.box), resolution) for crop in crops]
-    cells = [resize_mask_to_cells(extract(crop.mask, crop.box), resolution, checkpoint.cell) for crop in crops]
+    cells = [cell_coverage(extract(crop.mask, crop.box), resolution, checkpoint.cell) for crop in crops]
     jobs = [(0, k) for k in range(len(crops))]
     agreement = []
     for finished in latents:
         batch = _conditioning(checkpoint, jobs, inputs, cells, crops, [Canvas(1.0, 0)], "")
         noise, mask, condition = condition_latents(checkpoint, batch)
+        shown_mask = mask_input(checkpoint, batch, mask)
         t, alpha_bar, _ = make_timesteps(checkpoint, 10)[5]
         noisy = alpha_bar.sqrt() * finished + (1 - alpha_bar).sqrt() * noise
         errors = []
         for embeds in (batch.negative_embeds, batch.prompt_embeds):
-            output = checkpoint.predict(noisy, mask, condition, torch.tensor(t, device=noisy.device), embeds)
+            output = checkpoint.predict(noisy, shown_mask, condition, torch.tensor(t, device=noisy.device), embeds)
             x0, _ = predict_x0_and_epsilon(output, noisy, alpha_bar, checkpoint.scheduler.config.prediction_type)
             errors.append(((x0 - finished) ** 2 * mask).sum(dim=(1, 2, 3)) / mask.sum(dim=(1, 2, 3)).clamp(min=1))
         agreement.append(float(((errors[0] - errors[1]) / errors[0].clamp(min=1e-8)).mean()))

@@ -43,6 +43,7 @@ class Conditioning:
     ``images`` float [B, 3, R, R] in −1…1; ``masks`` float [B, 1, R, R], 1 = repaint; ``prompt_embeds`` [B, L, D] and
     ``attention_mask`` [B, L]; ``negative_embeds`` [B, L, D]; ``strengths``: ``anomaly_strength`` of each sample;
     ``generators``: one CPU generator a sample, so that a sample does not depend on its neighbours in the batch.
+    ``coverages`` float [B, 1, r, r]: the share of every latent cell that the mask covers, for checkpoints that want it.
     """
 
     images: torch.Tensor
@@ -52,11 +53,12 @@ class Conditioning:
     negative_embeds: torch.Tensor
     strengths: list[float]
     generators: list[torch.Generator]
+    coverages: torch.Tensor | None = None
 
 
 @dataclass
 class SamplerState:
-    """After ``step`` of ``num_steps``: the latents, and the clean latents predicted from them, [B, 4, r, r]."""
+    """After ``step`` of ``num_steps``: the latents, and the clean latents predicted from them, [B, C, r, r]."""
 
     step: int
     num_steps: int
@@ -84,7 +86,7 @@ def make_timesteps(checkpoint: Checkpoint, num_inference_steps: int) -> list[tup
 
 
 def condition_latents(checkpoint: Checkpoint, batch: Conditioning) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Initial noise, latent mask [B, 1, r, r] and the UNet's condition [B, 4, r, r], drawn in diffusers' order."""
+    """Initial noise, latent mask [B, 1, r, r] and the UNet's condition [B, C, r, r], drawn in diffusers' order."""
     device, size = checkpoint.device, batch.images.shape[-1] // checkpoint.cell
     masks = batch.masks.to(device)
     shape = (len(batch.strengths), checkpoint.vae.config.latent_channels, size, size)
@@ -96,6 +98,13 @@ def condition_latents(checkpoint: Checkpoint, batch: Conditioning) -> tuple[torc
     return noise, latent_mask, mean + std * randn_per_sample(shape, batch.generators, device, torch.float32)
 
 
+def mask_input(checkpoint: Checkpoint, batch: Conditioning, latent_mask: torch.Tensor) -> torch.Tensor:
+    """What the UNet's mask channel holds, [B, 1, r, r]: the latent mask, or its coverage if the checkpoint wants it."""
+    if checkpoint.info.mask_channel == "binary" or batch.coverages is None:
+        return latent_mask
+    return batch.coverages.to(latent_mask)
+
+
 def sample(checkpoint: Checkpoint, batch: Conditioning, options: SamplerOptions) -> Iterator[SamplerState]:
     """Denoise the batch, yielding after every step; closing the generator stops the work at once.
 
@@ -104,6 +113,7 @@ def sample(checkpoint: Checkpoint, batch: Conditioning, options: SamplerOptions)
     """
     with torch.no_grad():
         noise, latent_mask, condition = condition_latents(checkpoint, batch)
+        shown_mask = mask_input(checkpoint, batch, latent_mask)
         prompt_embeds = gaussian_prompt_perturbation(
             batch.prompt_embeds, batch.attention_mask, options.text_noise_scale, batch.generators
         )
@@ -131,6 +141,7 @@ def sample(checkpoint: Checkpoint, batch: Conditioning, options: SamplerOptions)
                     checkpoint,
                     latents[active],
                     mask,
+                    shown_mask[active],
                     condition[active],
                     t,
                     prompt_embeds[active],
@@ -168,6 +179,7 @@ def _guided_output(
     checkpoint: Checkpoint,
     latents: torch.Tensor,
     mask: torch.Tensor,
+    shown_mask: torch.Tensor,
     condition: torch.Tensor,
     t: int,
     prompt_embeds: torch.Tensor,
@@ -178,10 +190,10 @@ def _guided_output(
     """The UNet's output under spatially adaptive guidance; one call without guidance, one doubled call with it."""
     timestep = torch.tensor(t, device=checkpoint.device)
     if options.guidance_scale <= 1 and options.guidance_scale_out <= 1:
-        return checkpoint.predict(latents, mask, condition, timestep, prompt_embeds)
+        return checkpoint.predict(latents, shown_mask, condition, timestep, prompt_embeds)
     output = checkpoint.predict(
         torch.cat([latents] * 2),
-        torch.cat([mask] * 2),
+        torch.cat([shown_mask] * 2),
         torch.cat([condition] * 2),
         timestep,
         torch.cat([negative_embeds, prompt_embeds]),

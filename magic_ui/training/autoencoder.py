@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from .pairs import PairSet, patches
-from .progress import learning_rate, load_state, mixed_precision, save_state
+from .progress import learning_rate, load_state, mixed_precision, save_state, start_from_weights
 from .recipe import Recipe
 
 
@@ -29,18 +29,27 @@ def reconstruction_loss(
     return loss
 
 
-def train_autoencoder(recipe: Recipe, pairs: PairSet, state_path: Path, device: torch.device, report: Any) -> Any:
+def train_autoencoder(
+    recipe: Recipe,
+    pairs: PairSet,
+    state_path: Path,
+    device: torch.device,
+    report: Any,
+    start_from: Path | None = None,
+) -> Any:
     """Train (or finish training) the recipe's ``AutoencoderKL`` and normalise its latents.
 
     Args:
         state_path: where the state is saved every 100 steps and read at the start.
         report: called with (step, steps, loss) now and then.
+        start_from: folder of an ``AutoencoderKL`` whose weights of equal name and shape are taken over at step 0.
     """
     from diffusers import AutoencoderKL
 
     options = recipe.autoencoder_training
     torch.manual_seed(recipe.seed)
     vae: Any = AutoencoderKL(**recipe.autoencoder)
+    start_from_weights(vae, start_from)
     vae.to(device, memory_format=torch.channels_last)
     optimizer = torch.optim.AdamW(vae.parameters(), lr=options["learning_rate"], weight_decay=1e-4)
     first = 0

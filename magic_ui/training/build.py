@@ -24,12 +24,20 @@ SHARD_SIZE = "8MB"
 
 
 def train_from_scratch(
-    recipe: Recipe, data: Path, output: Path, *, device: str = "auto", limit: int | None = None
+    recipe: Recipe,
+    data: Path,
+    output: Path,
+    *,
+    device: str = "auto",
+    limit: int | None = None,
+    start_from: Path | None = None,
 ) -> Path:
     """Tokenizer, autoencoder, then UNet and text encoder; finished stages and half-finished ones are resumed.
 
     Args:
         data: folder of rendered ``scene_*.npz`` pairs; the last 5% of the scenes are held out for the card's figures.
+        start_from: a checkpoint folder of the same recipe, older perhaps: its tokenizer is kept and every weight of
+            equal name and shape is taken over.
         output: gets ``state/`` (to resume from) and ``checkpoint/`` (the result, in diffusers' layout).
 
     Returns:
@@ -44,18 +52,22 @@ def train_from_scratch(
     pairs = load_pairs(data, limit=limit)
     training, held_out = _split(pairs)
     state, folder = output / "state", output / "checkpoint"
+    if start_from is not None and not (state / "tokenizer").is_dir():
+        shutil.copytree(start_from / "tokenizer", state / "tokenizer")
     if not (state / "tokenizer").is_dir():
         length = recipe.text_encoder["max_position_embeddings"]
         train_tokenizer(
             _caption_corpus(training, recipe.seed), recipe.tokenizer["vocab_size"], length, state / "tokenizer"
         )
     tokenizer = CLIPTokenizer.from_pretrained(state / "tokenizer")
-    vae = train_autoencoder(recipe, training, state / "autoencoder.pt", chosen, _reporter("autoencoder"))
+    vae = train_autoencoder(
+        recipe, training, state / "autoencoder.pt", chosen, _reporter("autoencoder"), start_from and start_from / "vae"
+    )
     images, masks = patches(held_out, 256, recipe.resolution, np.random.default_rng(recipe.seed + 99))
     whole, inside = psnr_inside(vae, images.to(chosen), masks.to(chosen))
     print(f"autoencoder on held-out renders: {whole:.1f} dB, inside masks {inside:.1f} dB", flush=True)
     unet, text_encoder = train_diffusion(
-        recipe, training, vae, tokenizer, state / "diffusion.pt", chosen, _reporter("diffusion")
+        recipe, training, vae, tokenizer, state / "diffusion.pt", chosen, _reporter("diffusion"), start_from
     )
     figures = {
         "scenes": len(training),

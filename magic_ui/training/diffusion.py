@@ -9,9 +9,16 @@ import numpy as np
 import torch
 
 from .captions import IDENTITY_CAPTION, sample_caption
-from .latents import LatentSet, encode_pairs, loose_cells
+from .latents import LatentSet, encode_pairs, loose_coverage
 from .pairs import PairSet
-from .progress import ExponentialMovingAverage, learning_rate, load_state, mixed_precision, save_state
+from .progress import (
+    ExponentialMovingAverage,
+    learning_rate,
+    load_state,
+    mixed_precision,
+    save_state,
+    start_from_weights,
+)
 from .recipe import Recipe
 
 
@@ -26,7 +33,8 @@ def make_batch(
     """Target, condition and mask latents at the recipe's size, and captions, for one step.
 
     A share of the samples (``masked_share``) is conditioned as Stable Diffusion 2 is, on the picture with grey in
-    place of the mask; of these, ``masked_identity_share`` are to be filled with sound surface.
+    place of the mask; of these, ``masked_identity_share`` are to be filled with sound surface. The mask tells how much of
+    every cell is covered, but whole cells (``binary_mask_share``) now and then, and always where it hides the picture.
     """
     options, cell = recipe.diffusion_training, 2 ** (len(recipe.autoencoder["block_out_channels"]) - 1)
     size = recipe.resolution // cell
@@ -40,11 +48,14 @@ def make_batch(
             scene, variant = divmod(int(generator.choice(odds.size, p=odds.ravel())), odds.shape[1])
         if masked:
             view, cells, condition = 0, data.masked_cells[scene, variant], data.masked[scene, variant]
+            cells = cells.astype(np.float32)
         else:
             cells, condition = (
-                loose_cells(data.masks[view, scene, variant], generator, vae),
+                loose_coverage(data.masks[view, scene, variant], generator, vae),
                 data.latents[view, scene, 0],
             )
+            if generator.random() < options.get("binary_mask_share", 1.0):
+                cells = (cells > 0).astype(np.float32)
         window = _window(cells, size, generator)
         if not cells[window].any():
             continue
@@ -60,7 +71,7 @@ def make_batch(
     return {
         "target": torch.stack(targets).float(),
         "condition": torch.stack(conditions).float(),
-        "mask": torch.stack(masks)[:, None].float(),
+        "mask": torch.stack(masks)[:, None],
         "captions": captions,
     }
 
@@ -94,9 +105,18 @@ def mask_weighted_loss(error: torch.Tensor, mask: torch.Tensor, mask_weight: flo
 
 
 def train_diffusion(
-    recipe: Recipe, pairs: PairSet, vae: Any, tokenizer: Any, state_path: Path, device: torch.device, report: Any
+    recipe: Recipe,
+    pairs: PairSet,
+    vae: Any,
+    tokenizer: Any,
+    state_path: Path,
+    device: torch.device,
+    report: Any,
+    start_from: Path | None = None,
 ) -> tuple[Any, Any]:
     """Train (or finish training) the recipe's UNet and CLIP text encoder; returns them with averaged weights.
+
+    ``start_from`` is a checkpoint folder whose weights of equal name and shape are taken over at step 0.
 
     v-prediction on the noised target, loss weighted towards the mask; the step's random numbers depend on the seed
     and the step alone, so that a resumed run ends with the same weights.
@@ -121,6 +141,9 @@ def train_diffusion(
         )
     )
     text_encoder.to(device)
+    if start_from is not None:
+        start_from_weights(unet, start_from / "unet")
+        start_from_weights(text_encoder, start_from / "text_encoder")
     scheduler: Any = DDIMScheduler(**recipe.scheduler)
     alphas_cumprod = scheduler.alphas_cumprod.to(device)
     parameters = [*unet.parameters(), *text_encoder.parameters()]
@@ -172,7 +195,7 @@ def train_diffusion(
             prompt_embeds = prompt_embeds + (scale * text_noise * tokens.attention_mask[..., None]).to(device)
             sample = torch.cat([noisy, mask, condition], dim=1).contiguous(memory_format=torch.channels_last)
             output = unet(sample, timesteps, encoder_hidden_states=prompt_embeds, return_dict=False)[0]
-        loss = mask_weighted_loss((output.float() - velocity).square(), mask, options["mask_weight"])
+        loss = mask_weighted_loss((output.float() - velocity).square(), (mask > 0).float(), options["mask_weight"])
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from .pairs import PairSet, loosen_mask, mask_cells
+from ..paint.crop import cell_coverage
+from .pairs import PairSet, loosen_mask
 from .progress import load_state, mixed_precision, save_state
 
 
@@ -56,7 +57,7 @@ def encode_pairs(
     masks = np.stack([[turn(pairs.masks[s], which) for s, which in enumerate(row)] for row in views_of])
     cells = np.stack(
         [
-            [loose_cells(masks[0, s, v], np.random.default_rng([seed, 5, s, v]), vae) for v in range(variants)]
+            [loose_coverage(masks[0, s, v], np.random.default_rng([seed, 5, s, v]), vae) > 0 for v in range(variants)]
             for s in range(scenes)
         ]
     )
@@ -83,9 +84,10 @@ def encode_pairs(
     return LatentSet(state["latents"], masks, state["masked"], cells)
 
 
-def loose_cells(mask: np.ndarray, generator: np.random.Generator, vae: Any) -> np.ndarray:
-    """An exact mask bool [W, W] → the latent cells bool [w, w] of a looser one."""
-    return mask_cells(loosen_mask(mask, generator), 2 ** (len(vae.config.block_out_channels) - 1))
+def loose_coverage(mask: np.ndarray, generator: np.random.Generator, vae: Any) -> np.ndarray:
+    """An exact mask bool [W, W] → float32 [w, w], how much a looser one covers of every latent cell."""
+    cell = 2 ** (len(vae.config.block_out_channels) - 1)
+    return cell_coverage(loosen_mask(mask, generator), mask.shape[0], cell)
 
 
 @torch.no_grad()

@@ -83,10 +83,3 @@ def loosen_mask(mask: np.ndarray, generator: np.random.Generator) -> np.ndarray:
     if generator.random() < 0.25:
         loose = cv2.morphologyEx(loose, cv2.MORPH_CLOSE, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (13, 13)))
     return loose.astype(bool)
-
-
-def mask_cells(mask: np.ndarray, cell: int) -> np.ndarray:
-    """Bool [W, W] → bool [W/cell, W/cell]: cells of which the mask covers a tenth or more (never empty)."""
-    grid = mask.shape[0] // cell
-    share = mask.reshape(grid, cell, grid, cell).mean(axis=(1, 3))
-    return share >= min(0.1, share.max())

@@ -25,6 +25,21 @@ def load_state(path: Path) -> dict[str, Any] | None:
     return torch.load(path, map_location="cpu", weights_only=True) if path.is_file() else None
 
 
+def start_from_weights(model: torch.nn.Module, folder: Path | None) -> int:
+    """Take over the weights of equal name and shape from a saved model's safetensors files; returns how many."""
+    if folder is None:
+        return 0
+    from safetensors.torch import load_file
+
+    own, taken = model.state_dict(), 0
+    for path in sorted(folder.glob("*.safetensors")):
+        for name, tensor in load_file(path).items():
+            if name in own and own[name].shape == tensor.shape:
+                own[name].copy_(tensor)
+                taken += 1
+    return taken
+
+
 def learning_rate(step: int, steps: int, peak: float, warmup: int) -> float:
     """Linear warm-up, then a cosine down to 2% of the peak."""
     if step < warmup:

@@ -123,6 +123,22 @@ def test_the_checkpoint_says_how_much_noise_a_strength_injects(checkpoint):
     assert not torch.equal(quarter, finish(checkpoint, batch, **options, anomaly_noise=None))
 
 
+def test_the_checkpoint_says_whether_its_mask_channel_holds_coverage(checkpoint):
+    info, options = checkpoint.info, {"num_inference_steps": 4}
+    plain = finish(checkpoint, batch_of(checkpoint, [1.0], [1]), **options)
+    batches = [batch_of(checkpoint, [1.0], [1]) for _ in range(3)]
+    whole = torch.nn.functional.interpolate(batches[0].masks, size=(16, 16))
+    for batch, coverages in zip(batches, (whole, 0.3 * whole, 0.3 * whole), strict=True):
+        batch.coverages = coverages
+    assert torch.equal(plain, finish(checkpoint, batches[2], **options))
+    try:
+        checkpoint.info = replace(info, mask_channel="coverage")
+        assert torch.equal(plain, finish(checkpoint, batches[0], **options))
+        assert not torch.equal(plain, finish(checkpoint, batches[1], **options))
+    finally:
+        checkpoint.info = info
+
+
 def test_weaker_strength_stays_nearer_to_the_normal_latents(checkpoint):
     strengths = [0.0, 0.35, 0.7, 1.0]
     batch = batch_of(checkpoint, strengths, [5] * 4)

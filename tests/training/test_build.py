@@ -1,5 +1,6 @@
 import importlib
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,13 +9,14 @@ import torch
 from magic_ui import DefectStudio, InputError
 from magic_ui.data.attributes import spec_from_attributes
 from magic_ui.paint.checkpoint import load_checkpoint
+from magic_ui.paint.crop import cell_coverage
 from magic_ui.training.autoencoder import normalize_latents
 from magic_ui.training.build import train_from_scratch
 from magic_ui.training.captions import sample_caption
 from magic_ui.training.diffusion import defect_odds, make_batch, mask_weighted_loss
 from magic_ui.training.latents import encode_pairs
-from magic_ui.training.pairs import load_pairs, loosen_mask, mask_cells
-from magic_ui.training.progress import learning_rate, load_state
+from magic_ui.training.pairs import load_pairs, loosen_mask
+from magic_ui.training.progress import learning_rate, load_state, start_from_weights
 from magic_ui.training.recipe import Recipe, load_recipe
 
 
@@ -248,7 +250,8 @@ def test_masks_are_loosened_never_shrunk_and_cells_never_empty(generator):
     mask[33, 20:60] = True
     for _ in range(20):
         assert (loosen_mask(mask, generator) >= mask).all()
-    assert mask_cells(mask, 4).sum() == 10
+    coverage = cell_coverage(mask, 80, 4)
+    assert (coverage > 0).sum() == 10 and np.allclose(coverage[coverage > 0], 0.25)
 
 
 def test_unknown_recipe_and_empty_folder_are_refused(tmp_path):
@@ -260,3 +263,31 @@ def test_unknown_recipe_and_empty_folder_are_refused(tmp_path):
     with pytest.raises(InputError, match="data"):
         load_pairs(tmp_path)
     assert load_recipe("magic-tiny").resolution == 128
+
+
+def test_a_run_takes_over_the_fitting_weights_of_another(trained, recipe):
+    from diffusers import AutoencoderKL, UNet2DConditionModel
+
+    torch.manual_seed(9)
+    unet = UNet2DConditionModel(**recipe.unet)
+    theirs = load_checkpoint(trained, device="cpu").unet
+    assert start_from_weights(unet, None) == 0
+    assert start_from_weights(unet, trained / "unet") == len(unet.state_dict())
+    assert torch.equal(unet.conv_in.weight, theirs.conv_in.weight)
+    wider = AutoencoderKL(**{**recipe.autoencoder, "latent_channels": 6})
+    before = wider.decoder.conv_in.weight.clone()
+    assert 0 < start_from_weights(wider, trained / "vae") < len(wider.state_dict())
+    assert torch.equal(wider.decoder.conv_in.weight, before)
+
+
+def test_the_mask_channel_holds_coverage_but_whole_cells_now_and_then(trained, scenes, recipe, tmp_path):
+    vae, pairs = load_checkpoint(trained, device="cpu").vae, load_pairs(scenes)
+    data = encode_pairs(vae, pairs, 2, 3, torch.device("cpu"), lambda *_: None, tmp_path / "latents.pt")
+    kinds = set()
+    for share in (0.0, 1.0):
+        options = {**recipe.diffusion_training, "binary_mask_share": share, "masked_share": 0.0, "batch_size": 8}
+        batch = make_batch(pairs, data, vae, replace(recipe, diffusion_training=options), np.random.default_rng(0))
+        values = batch["mask"].unique()
+        assert values.min() >= 0 and values.max() == 1
+        kinds.add(len(values) > 2)
+    assert kinds == {True, False}
