@@ -33,8 +33,8 @@ def make_batch(
     """Target, condition and mask latents at the recipe's size, and captions, for one step.
 
     A share of the samples (``masked_share``) is conditioned as Stable Diffusion 2 is, on the picture with grey in
-    place of the mask; of these, ``masked_identity_share`` are to be filled with sound surface. The mask tells how much of
-    every cell is covered, but whole cells (``binary_mask_share``) now and then, and always where it hides the picture.
+    place of the mask; of these, ``masked_identity_share`` are to be filled with sound surface. The mask tells how much
+    of every cell is covered, but whole cells now and then (``binary_mask_share``), and always where it hides the picture.
     """
     options, cell = recipe.diffusion_training, 2 ** (len(recipe.autoencoder["block_out_channels"]) - 1)
     size = recipe.resolution // cell
