@@ -33,7 +33,7 @@ Mask = NDArray[np.bool_]
 
 BAND_LOW, BAND_HIGH = 0.1, 0.5
 NARROW_SHARE = 0.25
-TAIL_END = 0.88
+TAIL_END = 0.86
 LEAVES_OBJECT = frozenset({"bent", "break", "burr"})
 """Defects that may reach beyond the silhouette: the field's ``class_val`` 1."""
 
@@ -110,7 +110,7 @@ def band_region(
         if spec.region is not None:
             mask = _narrow(mask, chosen, spec, band_width, axis, notes, several)
     if spec.defect in LEAVES_OBJECT:
-        mask = _beyond(mask, foreground, axis, 0.15 if spec.defect == "burr" else 0.4)
+        mask = _beyond(mask, foreground, axis, 0.15 if spec.defect == "burr" else 0.34)
         notes.append(f"The defect ({spec.defect}) may leave the silhouette: a margin around it is included.")
     return Region(mask, "band", confidence, notes)
 
@@ -155,7 +155,7 @@ def _stretch(spec: DefectSpec, part: str, axis: ObjectAxis) -> tuple[float, floa
     head, neck = axis.stretches["head"], axis.stretches["neck"]
     thread, tip = axis.stretches["thread"], axis.stretches["tip"]
     if part == "head":
-        return 0.0, head[1] + 0.01, ""
+        return 0.0, head[1], ""
     if part == "neck":
         return neck[0] + 0.01, neck[1], ""
     if part == "thread":

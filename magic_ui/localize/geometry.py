@@ -95,3 +95,17 @@ def fill_hole(mask: Mask) -> Mask:
     """The mask with its largest hole closed."""
     hole = largest_hole(mask)
     return mask | hole if hole is not None else mask
+
+
+def fill_small_holes(solid: Mask, share: float) -> Mask:
+    """Fill the gaps below ``share`` of the object's area."""
+    holes, labels, stats, _ = cv2.connectedComponentsWithStats((~solid).astype(np.uint8), connectivity=4)
+    small = [i for i in range(1, holes) if stats[i, cv2.CC_STAT_AREA] < share * solid.sum()]
+    return solid | np.isin(labels, small) if small else solid
+
+
+def slenderness(mask: Mask) -> float:
+    """Length to width of the smallest box, at any angle, around the object."""
+    points = cv2.findNonZero(mask.astype(np.uint8))
+    sides = cv2.minAreaRect(points)[1]
+    return max(sides) / max(min(sides), 1.0)

@@ -15,6 +15,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from magic_ui.localize.geometry import fill_small_holes, slenderness
+
 Mask = NDArray[np.bool_]
 Floats = NDArray[np.floating]
 
@@ -22,6 +24,8 @@ COARSE_SIDE = 256
 BORDER_SHARE = 0.035
 CONTOUR_AREA_POWER = 0.2  # keeps a dark stripe with sharp edges from winning over the whole object
 EDGE_BLUR = 0.0015  # of the longer side: the optically blurred rim of the object belongs to it
+SLENDER = 3.0  # length to width: a bolt, a pin, a screw
+SLENDER_HOLE = 0.03  # of a slender object's area: a smaller gap is a highlight or a bright defect, not a hole
 NOISE_FLOOR = 1.5  # Lab units: sensor noise and JPEG blocks of a plain sheet
 
 
@@ -55,6 +59,8 @@ def segment_object(image: NDArray[np.uint8]) -> Segmentation:
     if not coarse.any() or _border_share(coarse) > 0.6:
         return Segmentation(np.ones((height, width), bool), True, 0.5)
     mask = refine_contour(image, lab, coarse)
+    if slenderness(mask) > SLENDER:
+        mask = fill_small_holes(mask, SLENDER_HOLE)
     edge = _contour_contrast(lab, coarse)
     return Segmentation(mask, False, float(np.clip(edge / 20.0, 0.1, 1.0)))
 
@@ -164,9 +170,7 @@ def _settle(mask: Mask, coarse: Mask) -> Mask:
         return coarse
     areas = stats[1:, cv2.CC_STAT_AREA]
     solid = np.isin(labels, 1 + np.flatnonzero(areas >= 0.05 * areas.max()))
-    holes, labels, stats, _ = cv2.connectedComponentsWithStats((~solid).astype(np.uint8), connectivity=4)
-    small = [i for i in range(1, holes) if stats[i, cv2.CC_STAT_AREA] < 0.004 * solid.sum()]
-    return solid | np.isin(labels, small) if small else solid
+    return fill_small_holes(solid, 0.004)
 
 
 def _to_lab(image: NDArray[np.uint8]) -> Floats:

@@ -34,7 +34,7 @@ def make_batch(
 
     A share of the samples (``masked_share``) is conditioned as Stable Diffusion 2 is, on the picture with grey in
     place of the mask; of these, ``masked_identity_share`` are to be filled with sound surface. The mask tells how much
-    of every cell is covered, but whole cells now and then (``binary_mask_share``), and always where it hides the picture.
+    of every cell is covered, but whole cells now and then (``binary_mask_share``) and where it hides the picture.
     """
     options, cell = recipe.diffusion_training, 2 ** (len(recipe.autoencoder["block_out_channels"]) - 1)
     size = recipe.resolution // cell

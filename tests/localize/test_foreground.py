@@ -38,6 +38,17 @@ def test_washer_keeps_its_hole(ground, metal):
     assert not found.mask[200, 200]
 
 
+def test_a_bright_defect_on_a_slender_part_is_no_hole():
+    shape = draw_screw(0.4)
+    y, x = np.mgrid[:512, :512]
+    spot = (np.hypot(x - 214, y - 239) < 9) & shape
+    picture = paint(shape)
+    picture[spot] = picture[20:60, 20:60].mean((0, 1))
+    assert 0.005 < spot.sum() / shape.sum() < 0.03
+    found = segment_foreground(picture)
+    assert found.source == "embedded" and found.mask[spot].mean() > 0.95
+
+
 def test_specks_on_the_sheet_are_dropped():
     shape = draw_screw(1.0)
     picture = paint(shape)
