@@ -22,7 +22,7 @@ def save_tiny_checkpoint(
     from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
     from transformers import CLIPTextConfig, CLIPTextModel
 
-    from magic_ui.paint.registry import write_checksums
+    from magic_ui.registry import write_checksums
     from magic_ui.training.tokenizer import train_tokenizer
 
     torch.manual_seed(seed)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..paint.registry import checkpoints_root
+from ..registry import checkpoints_root
 from ..studio import DefectStudio
 
 INSTRUCTIONS = ("a scratch in the center", "中心处的锈蚀", "a dent in the center")

@@ -14,8 +14,9 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
+from ..devices import pick_device, pick_dtype
 from ..errors import CheckpointError
-from .registry import resolve, verify_folder
+from ..registry import check_weights, resolve, verify_folder
 
 Conditioning = Literal["masked", "normal"]
 MaskChannel = Literal["binary", "coverage"]
@@ -172,24 +173,6 @@ def tensor_to_arrays(images: torch.Tensor) -> np.ndarray:
     return ((images + 1.0) * 127.5).permute(0, 2, 3, 1).contiguous().cpu().numpy()
 
 
-def pick_device(device: str) -> torch.device:
-    """``auto`` → CUDA, then Apple's GPU, then the CPU; anything else as torch reads it."""
-    if device != "auto":
-        return torch.device(device)
-    if torch.cuda.is_available():
-        return torch.device("cuda")
-    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
-
-
-def pick_dtype(dtype: str, device: torch.device) -> torch.dtype:
-    """``auto`` → bfloat16 where matrix units take it (CUDA, AMX), else float32."""
-    if dtype != "auto":
-        return {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}[dtype]
-    capabilities = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
-    has_amx = device.type == "cpu" and capabilities.get("amx_bf16", False)
-    return torch.bfloat16 if device.type == "cuda" or has_amx else torch.float32
-
-
 def load_checkpoint(
     name_or_folder: str | os.PathLike[str] = "magic-tiny", *, device: str = "auto", dtype: str = "auto"
 ) -> Checkpoint:
@@ -211,7 +194,7 @@ def load_checkpoint(
             )
     digest = verify_folder(folder, expected)
     for part in ("text_encoder", "vae", "unet"):
-        _check_weights(name, folder / part)
+        check_weights(name, folder / part)
     try:
         parts = _load_components(folder)
     except Exception as error:
@@ -243,31 +226,6 @@ def _load_components(folder: Path) -> tuple[Any, ...]:
         load(UNet2DConditionModel, "unet", torch_dtype=torch.float32, low_cpu_mem_usage=False),
         DDIMScheduler.from_pretrained(folder / "scheduler", local_files_only=True),
     )
-
-
-def _check_weights(name: str, folder: Path) -> None:
-    """Every weight file is safetensors that opens, with finite values; there is at least one."""
-    from safetensors import SafetensorError, safe_open
-
-    files = sorted(folder.glob("*.safetensors"))
-    if not files:
-        raise CheckpointError(
-            f"{name}: {folder.name} holds no .safetensors file; pickled weights are never opened, convert them first"
-        )
-    for path in files:
-        try:
-            with safe_open(path, framework="pt") as tensors:
-                bad = next((key for key in tensors.keys() if not _finite(tensors.get_tensor(key))), None)  # noqa: SIM118
-        except (SafetensorError, OSError, ValueError) as error:
-            raise CheckpointError(
-                f"{name}: {folder.name}/{path.name} is empty, truncated or not safetensors"
-            ) from error
-        if bad is not None:
-            raise CheckpointError(f"{name}: the weight {bad} in {folder.name} holds NaN or infinity")
-
-
-def _finite(tensor: torch.Tensor) -> bool:
-    return not tensor.is_floating_point() or bool(torch.isfinite(tensor).all())
 
 
 def _check_components(name: str, parts: tuple[Any, ...]) -> None:

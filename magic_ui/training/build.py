@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..paint.registry import write_checksums
+from ..registry import write_checksums
 from .autoencoder import psnr_inside, train_autoencoder
 from .captions import CAPTION_LANGUAGES, IDENTITY_CAPTION, sample_caption
 from .diffusion import train_diffusion
@@ -45,7 +45,7 @@ def train_from_scratch(
     """
     from transformers import CLIPTokenizer
 
-    from ..paint.checkpoint import pick_device
+    from ..devices import pick_device
 
     chosen = pick_device(device)
     started = time.monotonic()

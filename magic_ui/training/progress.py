@@ -80,7 +80,7 @@ class ExponentialMovingAverage:
 
 def mixed_precision(device: torch.device) -> contextlib.AbstractContextManager[Any]:
     """bfloat16 autocast where the machine multiplies it faster than float32 (CUDA, AMX, AVX-512 BF16)."""
-    from ..paint.checkpoint import pick_dtype
+    from ..devices import pick_dtype
 
     dtype = pick_dtype("auto", device)
     if device.type == "cpu" and hasattr(torch.cpu, "get_capabilities"):

@@ -7,7 +7,7 @@ from safetensors.torch import load_file, save_file
 
 from magic_ui import InputError
 from magic_ui.paint.checkpoint import load_checkpoint
-from magic_ui.paint.registry import CHECKSUMS, registry, resolve, verify_folder, write_checksums
+from magic_ui.registry import CHECKSUMS, registry, resolve, verify_folder, write_checksums
 from tests.tiny import save_tiny_checkpoint
 
 

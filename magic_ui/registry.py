@@ -8,8 +8,9 @@ import sys
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
-from ..errors import CheckpointError
+from .errors import CheckpointError
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -44,7 +45,7 @@ class RegistryEntry:
 def checkpoints_root() -> Path:
     """The folder with ``registry.toml``: ``MAGIC_UI_CHECKPOINTS`` or ``checkpoints`` beside the package."""
     configured = os.environ.get("MAGIC_UI_CHECKPOINTS")
-    return Path(configured) if configured else Path(__file__).resolve().parents[2] / "checkpoints"
+    return Path(configured) if configured else Path(__file__).resolve().parents[1] / "checkpoints"
 
 
 @lru_cache(maxsize=4)
@@ -164,3 +165,30 @@ def verify_folder(folder: Path, expected: str | None) -> str:
     if expected is not None and digest != expected:
         raise CheckpointError("the folder's SHA-256 differs from the registry's; restore the folder")
     return digest
+
+
+def check_weights(name: str, folder: Path) -> None:
+    """Every weight file is safetensors that opens, with finite values; there is at least one."""
+    from safetensors import SafetensorError, safe_open
+
+    files = sorted(folder.glob("*.safetensors"))
+    if not files:
+        raise CheckpointError(
+            f"{name}: {folder.name} holds no .safetensors file; pickled weights are never opened, convert them first"
+        )
+    for path in files:
+        try:
+            with safe_open(path, framework="pt") as tensors:
+                bad = next((key for key in tensors.keys() if not _finite(tensors.get_tensor(key))), None)  # noqa: SIM118
+        except (SafetensorError, OSError, ValueError) as error:
+            raise CheckpointError(
+                f"{name}: {folder.name}/{path.name} is empty, truncated or not safetensors"
+            ) from error
+        if bad is not None:
+            raise CheckpointError(f"{name}: the weight {bad} in {folder.name} holds NaN or infinity")
+
+
+def _finite(tensor: Any) -> bool:
+    import torch
+
+    return not tensor.is_floating_point() or bool(torch.isfinite(tensor).all())
