@@ -92,3 +92,61 @@ def save_tiny_checkpoint(
     )
     write_checksums(folder)
     return folder
+
+
+def save_tiny_clipseg(folder: Path, *, seed: int = 0) -> Path:
+    """Write a random CLIPSeg of 64 px (masks of 64 px) with a bilingual tokenizer to ``folder`` and return it."""
+    from transformers import CLIPTokenizer
+
+    from magic_ui.training.clipseg import build_model, export
+    from magic_ui.training.tokenizer import train_tokenizer
+
+    recipe = tiny_clipseg_recipe(seed)
+    train_tokenizer(["the head of the screw", "螺丝的头部", "the object"], 600, 16, folder / "words")
+    tokenizer = CLIPTokenizer.from_pretrained(folder / "words")
+    return export(recipe, folder / "clipseg", build_model(recipe, tokenizer).eval(), tokenizer, {})
+
+
+def tiny_clipseg_recipe(seed: int = 0):
+    """A recipe that trains in seconds and learns nothing."""
+    from magic_ui.training.recipe import ClipSegRecipe
+
+    return ClipSegRecipe(
+        name="test",
+        resolution=64,
+        seed=seed,
+        model={
+            "projection_dim": 16,
+            "extract_layers": [0, 1],
+            "reduce_dim": 8,
+            "decoder_num_attention_heads": 2,
+            "decoder_intermediate_size": 16,
+            "use_complex_transposed_convolution": True,
+        },
+        vision_encoder={
+            "hidden_size": 24,
+            "intermediate_size": 32,
+            "num_hidden_layers": 2,
+            "num_attention_heads": 2,
+            "patch_size": 16,
+        },
+        text_encoder={
+            "hidden_size": 16,
+            "intermediate_size": 32,
+            "num_hidden_layers": 1,
+            "num_attention_heads": 2,
+            "max_position_embeddings": 16,
+        },
+        tokenizer={"vocab_size": 700},
+        training={
+            "steps": 4,
+            "batch_size": 2,
+            "phrases": 2,
+            "learning_rate": 1e-3,
+            "warmup": 2,
+            "weight_decay": 0.01,
+            "ema_decay": 0.9,
+            "dice_weight": 1.0,
+            "save_every": 2,
+        },
+    )

@@ -16,7 +16,11 @@ def render(
     seed: Seed = 0,
     workers: Annotated[int | None, typer.Option("--workers", help="Processes; default: one for each core.")] = None,
     kind: Annotated[
-        str, typer.Option("--kind", help="dataset: whole parts in DS-MVTec layout; windows: what `train` reads.")
+        str,
+        typer.Option(
+            "--kind",
+            help="dataset: whole parts in DS-MVTec layout; parts: normal ones alone; windows: close views.",
+        ),
     ] = "dataset",
     categories: Annotated[
         str | None, typer.Option("--categories", help="Taken in turn, with commas; default: all.")
@@ -29,7 +33,7 @@ def render(
 
     from ..checks import require_choice, require_number, require_seed
 
-    require_choice("kind", kind, ("dataset", "windows"))
+    require_choice("kind", kind, ("dataset", "parts", "windows"))
     require_number("count", count, 1, 1_000_000, integer=True)
     require_seed(seed)
     chosen = tuple(words(categories) or ()) or None
@@ -48,7 +52,8 @@ def render(
 
     require_number("size", size, 64, 4096, integer=True)
     require_number("spp", spp, 1, 4096, integer=True)
-    render_dataset(output, count, seed, size=size, spp=spp, workers=processes, categories=chosen)
+    defects = kind == "dataset"
+    render_dataset(output, count, seed, size=size, spp=spp, workers=processes, categories=chosen, defects=defects)
 
 
 def train(
@@ -62,10 +67,17 @@ def train(
     ] = None,
 ) -> None:
     """Train an embedded checkpoint from scratch (extra `train`); resumes after an interruption."""
-    from ..training.build import train_from_scratch
-    from ..training.recipe import load_recipe
+    from ..training.recipe import ClipSegRecipe, load_recipe
 
-    typer.echo(train_from_scratch(load_recipe(recipe), data, output, device=device, limit=limit, start_from=start_from))
+    chosen = load_recipe(recipe)
+    if isinstance(chosen, ClipSegRecipe):
+        from ..training.clipseg import train_clipseg
+
+        typer.echo(train_clipseg(chosen, data, output, device=device, limit=limit))
+        return
+    from ..training.build import train_from_scratch
+
+    typer.echo(train_from_scratch(chosen, data, output, device=device, limit=limit, start_from=start_from))
 
 
 def evaluate(

@@ -12,9 +12,10 @@ from magic_ui.instruction.spec import DefectSpec
 from magic_ui.localize.alignment import keep_on_object
 from magic_ui.localize.axis import ObjectAxis, principal_axis
 from magic_ui.localize.bands import BAND_HIGH, BAND_LOW, LEAVES_OBJECT, band_region
-from magic_ui.localize.clipseg import TextLocator
+from magic_ui.localize.clipseg import TextLocator, locator
 from magic_ui.localize.foreground import check_mask, segment_foreground
 from magic_ui.localize.matching import Features
+from magic_ui.localize.places import find_region
 from magic_ui.localize.plan import Plan, Target
 from magic_ui.localize.shapes import draw_defect_mask
 from magic_ui.localize.transfer import Reference, Transfer, transfer_mask
@@ -39,6 +40,7 @@ def make_plan(
     align: bool = True,
     reference: tuple[NDArray[np.uint8] | None, Mask] | None = None,
     features: Features | None = None,
+    text_locator: TextLocator | None = None,
     band_width: float = 0.25,
     pixels_per_mm: float | None = None,
     seed: int = 0,
@@ -74,8 +76,6 @@ def make_plan(
         mask_shape = "drawn"
     elif mask_shape == "drawn":
         raise InputError("mask_source", "no mask was drawn; draw one or choose another mask shape.")
-    elif mask_source == "clipseg":
-        TextLocator().locate(image, [spec.text for spec in specs])
     category = next((spec.category for spec in specs if spec.category), None)
     found = segment_foreground(image, alpha=alpha, mask=foreground, category=category)
     if mask_shape == "library" and reference is None:
@@ -107,6 +107,8 @@ def make_plan(
             sure,
             spec,
             axis,
+            mask_source,
+            text_locator,
             mask_shape,
             align,
             band_width,
@@ -119,11 +121,8 @@ def make_plan(
         notes += [remark for remark in remarks if remark not in notes]
     if drawn_mask is not None:
         notes += _drawn_notes(drawn_mask, found.mask)
-    elif mask_source == "auto":
-        geometry = "The place was found by geometry (bands and the object's axis)."
-        notes.append(
-            geometry if transfer is None else f"The place was taken from the reference ({transfer.confidence:.2f})."
-        )
+    elif transfer is not None:
+        notes.append(f"The place was taken from the reference ({transfer.confidence:.2f}).")
     return Plan(
         image=image,
         foreground=found.mask,
@@ -150,6 +149,8 @@ def _locate(
     sure: Mask,
     spec: DefectSpec,
     axis: ObjectAxis,
+    mask_source: str,
+    text_locator: TextLocator | None,
     mask_shape: str,
     align: bool,
     band_width: float,
@@ -161,7 +162,9 @@ def _locate(
     """One spec's region and mask, and the remarks made on the way."""
     if transfer is not None:
         return _locate_by_reference(foreground, sure, spec, axis, mask_shape, pixels_per_mm, generator, transfer)
-    region = band_region(image, foreground, spec, band_width=band_width, axis=axis)
+    region = find_region(
+        image, foreground, spec, mask_source, lambda: text_locator or locator(), band_width=band_width, axis=axis
+    )
     remarks = list(region.notes)
     if region.confidence < 0.5:
         remarks.append(f"The place is uncertain (confidence {region.confidence:.1f}): check it.")

@@ -75,12 +75,14 @@ def band_region(
     *,
     band_width: float = 0.25,
     axis: ObjectAxis | None = None,
+    part: tuple[Mask, float, str] | None = None,
 ) -> Region:
     """The region that ``spec`` names on the object, by geometry alone.
 
     ``image`` uint8 [H, W, 3], ``foreground`` bool [H, W]. ``band_width`` (0.1–0.5) is the share of the
     object's bounding box that top, bottom, left and right take; corners are quadrants, center the middle 30%.
-    ``axis`` spares fitting it again. A part and a region together give the part; the region word narrows it
+    ``axis`` spares fitting it again; ``part`` (mask, confidence, note) is the named part where it was found in another
+    way. A part and a region together give the part; the region word narrows it
     when it names a place *on the part* ("the top of the head") and otherwise says where the object lies ("the
     head of the screw in the upper left corner"): then, if several objects are in view, the one further there
     is taken. Defects that may leave the object (bent, break, burr) get a margin around the silhouette.
@@ -99,14 +101,18 @@ def band_region(
         axis = None
     if axis is None:
         axis = principal_axis(chosen)
-    if spec.part is None and spec.region is None:
+    if spec.part is None and spec.region is None and part is None:
         notes.append("No place was named: the whole object may be painted.")
         at_contour = spec.defect == "chip" or spec.defect in LEAVES_OBJECT
         mask, confidence = (chosen.copy() if at_contour else shrink(chosen)), 1.0
-    elif spec.part is None:
+    elif spec.part is None and part is None:
         mask, confidence = _place(chosen, spec.region, band_width, axis, notes), 0.9
     else:
-        mask, confidence = part_region(chosen, spec, axis, notes)
+        if part is not None and (part[0] & chosen).any():
+            mask, confidence = part[0] & chosen, part[1]
+            notes.append(part[2])
+        else:
+            mask, confidence = part_region(chosen, spec, axis, notes)
         if spec.region is not None:
             mask = _narrow(mask, chosen, spec, band_width, axis, notes, several)
     if spec.defect in LEAVES_OBJECT:

@@ -39,8 +39,12 @@ ATTRIBUTES = (
 ATTEMPTS = 10
 
 
-def render_sample(seed: int, index: int, *, size: int, spp: int, categories: tuple[str, ...]) -> dict[str, Any]:
+def render_sample(
+    seed: int, index: int, *, size: int, spp: int, categories: tuple[str, ...], defects: bool = True
+) -> dict[str, Any]:
     """One pair as `render_picture` returns it; its category, defect and severity follow from (seed, index).
+
+    Without `defects` the normal picture alone.
 
     Raises:
         RuntimeError: no visible defect in `ATTEMPTS` scenes.
@@ -49,6 +53,9 @@ def render_sample(seed: int, index: int, *, size: int, spp: int, categories: tup
     from magic_ui.rendering.pictures import render_picture
 
     category = categories[index % len(categories)]
+    if not defects:
+        scene = int(np.random.default_rng([seed, index]).integers(2**31))
+        return render_picture(category, scene, size, spp=spp)
     for attempt in range(ATTEMPTS):
         generator = np.random.default_rng([seed, index, attempt])
         kind = compose.choose_defect(generator, category)
@@ -61,20 +68,22 @@ def render_sample(seed: int, index: int, *, size: int, spp: int, categories: tup
 
 
 def write_sample(output: Path, index: int, sample: dict[str, Any]) -> None:
-    """Write a pair's files; the record comes last and says that the rest is whole."""
+    """Write a pair's files, or a normal part's; the record comes last and says that the rest is whole."""
     meta = sample["meta"]
-    category, defect = meta["category"], meta["defect"]["defect"]
-    paths = DS_MVTEC.paths(category, defect, index)
-    own_id = CLASS_IDS[defect]
-    ids = np.where(sample["mask"], own_id, 0).astype(np.uint8)
-    stem = f"{index:03d}"
+    category, stem = meta["category"], f"{index:03d}"
     _write_png(output / DS_MVTEC.normal.format(category=category, stem=stem), sample["normal"])
-    _write_png(output / paths["image"], sample["defective"])
-    _write_png(output / paths["mask"], ids)
-    _write_png(output / paths["rgb_mask"], colored(ids))
     _write_png(output / category / "foreground" / GOOD / f"{stem}.png", sample["foreground"].astype(np.uint8) * 255)
     part_map = np.where(sample["part_map"] == 255, 0, sample["part_map"] + 1).astype(np.uint8)
     _write_png(output / category / "part_map" / GOOD / f"{stem}.png", part_map)
+    if "defective" not in sample:
+        _write(output / category / "records" / GOOD / f"{stem}.json", json.dumps(meta, indent=1).encode())
+        return
+    defect = meta["defect"]["defect"]
+    paths = DS_MVTEC.paths(category, defect, index)
+    ids = np.where(sample["mask"], CLASS_IDS[defect], 0).astype(np.uint8)
+    _write_png(output / paths["image"], sample["defective"])
+    _write_png(output / paths["mask"], ids)
+    _write_png(output / paths["rgb_mask"], colored(ids))
     spec = spec_from_attributes(category, meta["defect"])
     captions = {f"caption_{language}": build_prompt(spec, language=language) for language in ("en", "zh")}
     _write(output / paths["record"], json.dumps(meta | captions, indent=1, ensure_ascii=False).encode())
@@ -84,6 +93,8 @@ def caption_rows(output: Path) -> list[tuple[str, ...]]:
     """The rows of `captions.xlsx` for every record under `output`, in the order of their paths."""
     rows = []
     for path in sorted(output.glob("*/records/*/*.json")):
+        if path.parent.name == GOOD:
+            continue
         record = json.loads(path.read_text(encoding="utf-8"))
         defect = record["defect"]
         name = f"{record['category']}/{defect['defect']}/{path.stem}.png"
@@ -104,19 +115,21 @@ def render_dataset(
     spp: int = 24,
     workers: int = 2,
     categories: tuple[str, ...] | None = None,
+    defects: bool = True,
 ) -> None:
     """Render `count` pairs of `size` × `size` pixels with `workers` processes; what is already there is left alone.
 
     Args:
         spp: samples a pixel.
         categories: taken in turn; all that there are by default.
+        defects: without them, normal parts alone.
     """
     from magic_ui.rendering.pairs import start_worker
     from magic_ui.rendering.parts import CATEGORIES
 
     categories = categories or tuple(CATEGORIES)
     done = {int(path.stem) for path in output.glob("*/records/*/*.json")}
-    jobs = [(output, index, seed, size, spp, categories) for index in range(count) if index not in done]
+    jobs = [(output, index, seed, size, spp, categories, defects) for index in range(count) if index not in done]
     with multiprocessing.get_context("spawn").Pool(workers, start_worker) as pool:
         progress = tqdm(pool.imap_unordered(_render_and_write, jobs), total=len(jobs), unit="pair")
         for failure in progress:
@@ -125,10 +138,11 @@ def render_dataset(
     _write(output / "captions.xlsx", write_captions(caption_rows(output), ATTRIBUTES))
 
 
-def _render_and_write(job: tuple[Path, int, int, int, int, tuple[str, ...]]) -> str | None:
-    output, index, seed, size, spp, categories = job
+def _render_and_write(job: tuple[Path, int, int, int, int, tuple[str, ...], bool]) -> str | None:
+    output, index, seed, size, spp, categories, defects = job
     try:
-        write_sample(output, index, render_sample(seed, index, size=size, spp=spp, categories=categories))
+        sample = render_sample(seed, index, size=size, spp=spp, categories=categories, defects=defects)
+        write_sample(output, index, sample)
     except RuntimeError as error:
         return str(error)
     return None

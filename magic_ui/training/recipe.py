@@ -34,7 +34,24 @@ class Recipe:
     card: dict[str, Any] = field(default_factory=dict)
 
 
-def load_recipe(name_or_path: str) -> Recipe:
+@dataclass(frozen=True)
+class ClipSegRecipe:
+    """An embedded CLIPSeg. The tables are passed to the constructors of transformers as they stand."""
+
+    name: str
+    resolution: int
+    seed: int
+    model: dict[str, Any]
+    vision_encoder: dict[str, Any]
+    text_encoder: dict[str, Any]
+    tokenizer: dict[str, Any]
+    training: dict[str, Any]
+
+
+_KINDS = {"inpainting": Recipe, "clipseg": ClipSegRecipe}
+
+
+def load_recipe(name_or_path: str) -> Recipe | ClipSegRecipe:
     """A recipe by its name in ``magic_ui/training/recipes`` or by the path of a TOML file.
 
     Raises:
@@ -47,6 +64,7 @@ def load_recipe(name_or_path: str) -> Recipe:
         known = ", ".join(sorted(p.stem for p in RECIPES.glob("*.toml")))
         raise InputError("recipe", f"there is no such recipe; embedded recipes are {known}")
     try:
-        return Recipe(**tomllib.loads(path.read_text(encoding="utf-8")))
-    except (tomllib.TOMLDecodeError, TypeError) as error:
+        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+        return _KINDS[tables.pop("kind", "inpainting")](**tables)
+    except (tomllib.TOMLDecodeError, TypeError, KeyError) as error:
         raise InputError("recipe", f"{path.name} is not a recipe: {error}") from error

@@ -11,7 +11,6 @@ from magic_ui.errors import InputError
 from magic_ui.instruction.spec import DefectSpec
 from magic_ui.localize import make_plan
 from magic_ui.localize.alignment import keep_on_object
-from magic_ui.localize.clipseg import TextLocator
 from tests.localize.conftest import draw_screw, overlap, paint
 
 SPECS = [DefectSpec("scratch", part="head", thickness="thin"), DefectSpec("corrosion", part="thread")]
@@ -73,7 +72,6 @@ def test_given_foreground_is_used(picture):
 @pytest.mark.parametrize(
     ("field", "options"),
     [
-        ("mask_source", {"mask_source": "clipseg"}),
         ("mask_source", {"mask_source": "other"}),
         ("mask_source", {"mask_shape": "drawn"}),
         ("mask_shape", {"mask_shape": "circle"}),
@@ -115,11 +113,6 @@ def test_keep_on_object_slides_and_trims():
     assert off.any() and not (off & ~foreground).any()
     left, _ = keep_on_object(square(165, 120), foreground, region, may_leave=True)
     assert left.sum() == 900
-
-
-def test_later_parts_say_so(picture):
-    with pytest.raises(InputError, match="not available yet"):
-        TextLocator().locate(picture, ["head"])
 
 
 def test_embedded_foreground_reaches_the_plan(picture):
