@@ -54,7 +54,7 @@ def test_the_map_has_the_pictures_size_and_ends_with_the_square(folder):
     locator = TextLocator(folder)
     found = locator.locate(image, ["head"], foreground)
     assert found.shape == (150, 240) and found.dtype == np.float32
-    assert 0 <= found.min() and 0 < found[60, 45] < 1 and (found[:, 120:] == 0).all()
+    assert found.min() >= 0 and 0 < found[60, 45] < 1 and (found[:, 120:] == 0).all()
     assert locator.languages == ("en",)
     assert np.array_equal(found, locator.locate(image, ["head"], foreground))
 
@@ -97,7 +97,7 @@ def screw_with_half():
 
 
 def test_v2_takes_what_the_model_sees_on_the_object():
-    shape, image, seen = screw_with_half()
+    _shape, image, seen = screw_with_half()
     locator = Pointer(seen)
     spec = DefectSpec("stain", part="neck", category="screw")
     plan = make_plan(image, [spec], mask_source="clipseg", mask_shape="region", text_locator=locator)
@@ -107,7 +107,7 @@ def test_v2_takes_what_the_model_sees_on_the_object():
 
 @pytest.mark.parametrize("level", [0.0, 0.3])
 def test_v2_falls_back_to_geometry_and_says_so(level):
-    shape, image, seen = screw_with_half()
+    _shape, image, seen = screw_with_half()
     spec = DefectSpec("stain", part="neck", category="screw")
     plan = make_plan(image, [spec], mask_source="clipseg", mask_shape="region", text_locator=Pointer(level * seen))
     bands = make_plan(image, [spec], mask_source="band", mask_shape="region")
@@ -117,14 +117,14 @@ def test_v2_falls_back_to_geometry_and_says_so(level):
 
 
 def test_v2_without_its_checkpoint_falls_back_too():
-    shape, image, _ = screw_with_half()
+    _shape, image, _ = screw_with_half()
     spec = DefectSpec("stain", part="neck")
     plan = make_plan(image, [spec], mask_source="clipseg", text_locator=TextLocator("no-such"))
     assert plan.mask.any() and any("not available" in note for note in plan.notes)
 
 
 def test_auto_asks_the_model_only_where_geometry_is_unsure():
-    shape, image, seen = screw_with_half()
+    _shape, image, seen = screw_with_half()
     locator = Pointer(seen)
     make_plan(image, [DefectSpec("stain", part="neck", category="screw")], text_locator=locator)
     make_plan(image, [DefectSpec("stain", region="top")], text_locator=locator)
