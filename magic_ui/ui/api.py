@@ -53,6 +53,7 @@ def add_endpoints(studio: Any, steps: Steps, *, concurrency_id: str, plan_concur
             Api(None, _OPTIONAL, "guidance_scale; null leaves it to the checkpoint"),
         ]
         strength = Api(0.6, _NUMBER, "anomaly_strength, 0 to 1")
+        source = Api("auto", _TEXT, "mask_source: auto, band or clipseg")
         strengths = Api(list(SWEEP_STRENGTHS), _NUMBERS, "strengths, 0 to 1 each")
         mask_file, image_file = gr.File(label="mask"), gr.File(label="image, its record inside")
         image_files = gr.File(label="images, one per strength", file_count="multiple")
@@ -63,15 +64,15 @@ def add_endpoints(studio: Any, steps: Steps, *, concurrency_id: str, plan_concur
         button = gr.Button()
     queued = {"concurrency_id": concurrency_id, "concurrency_limit": 1}
     button.click(
-        endpoints.plan, planned, [mask_file, understood, notes], api_name="plan", concurrency_id=plan_concurrency_id,
-        concurrency_limit=4,
+        endpoints.plan, [*planned, source], [mask_file, understood, notes], api_name="plan",
+        concurrency_id=plan_concurrency_id, concurrency_limit=4,
     )  # fmt: skip
     button.click(
-        endpoints.generate, [*planned, strength, *painted], [image_file, mask_file, record], api_name="generate",
-        **queued,
+        endpoints.generate, [*planned, strength, *painted, source], [image_file, mask_file, record],
+        api_name="generate", **queued,
     )  # fmt: skip
     button.click(
-        endpoints.sweep, [*planned, strengths, *painted], [image_files, mask_file, records], api_name="sweep",
+        endpoints.sweep, [*planned, strengths, *painted, source], [image_files, mask_file, records], api_name="sweep",
         **queued,
     )  # fmt: skip
 
@@ -110,9 +111,10 @@ class Endpoints:
         align: bool = True,
         mask_seed: int = 0,
         mask: str | None = None,
+        mask_source: str = "auto",
     ) -> tuple[str, list[dict[str, Any]], list[str]]:
         """What an instruction means on a picture: the mask as PNG, the understood slots, the notes."""
-        plan = self._plan(image, instruction, mask_shape, band_width, align, mask_seed, mask)
+        plan = self._plan(image, instruction, mask_shape, band_width, align, mask_seed, mask, mask_source)
         return self._mask_file(plan.mask), [spec.to_dict() for spec in plan.specs], list(plan.notes)
 
     @_answering
@@ -131,6 +133,7 @@ class Endpoints:
         num_inference_steps: int | None = None,
         anomaly_stop_step: int | None = None,
         guidance_scale: float | None = None,
+        mask_source: str = "auto",
     ) -> tuple[str, str, dict[str, Any]]:
         """Paint the defect: the picture as PNG with its record inside, the mask, the record."""
         settings = PaintSettings.checked(
@@ -141,7 +144,7 @@ class Endpoints:
             anomaly_stop_step=anomaly_stop_step,
             guidance_scale=guidance_scale,
         )
-        plan = self._plan(image, instruction, mask_shape, band_width, align, mask_seed, mask)
+        plan = self._plan(image, instruction, mask_shape, band_width, align, mask_seed, mask, mask_source)
         result = self._results(plan, None, settings.arguments())[0]
         picture, mask_path, _ = files.result_files(result, self.cache)
         return picture, mask_path, result.record
@@ -162,6 +165,7 @@ class Endpoints:
         num_inference_steps: int | None = None,
         anomaly_stop_step: int | None = None,
         guidance_scale: float | None = None,
+        mask_source: str = "auto",
     ) -> tuple[list[str], str, list[dict[str, Any]]]:
         """Paint the same defect at several strengths: the pictures in ascending order, the mask, the records."""
         settings = PaintSettings.checked(
@@ -172,7 +176,7 @@ class Endpoints:
             guidance_scale=guidance_scale,
         )
         wanted = check_strengths(strengths)
-        plan = self._plan(image, instruction, mask_shape, band_width, align, mask_seed, mask)
+        plan = self._plan(image, instruction, mask_shape, band_width, align, mask_seed, mask, mask_source)
         results = self._results(plan, wanted, settings.sweep_arguments())
         pictures = [files.result_files(result, self.cache)[0] for result in results]
         return pictures, self._mask_file(plan.mask), [result.record for result in results]
@@ -186,12 +190,14 @@ class Endpoints:
         align: bool,
         mask_seed: int,
         mask: str | None,
+        mask_source: str,
     ) -> Any:
         part = open_upload(image)
         drawn = load_mask(mask, part.pixels.shape[:2]) if mask else None
         request = PlanRequest.checked(
             part,
             instruction=instruction,
+            mask_source=mask_source,
             mask_shape=mask_shape,
             band_width=band_width,
             align=align,

@@ -118,7 +118,12 @@ def instruction_card(words: Words) -> dict[str, Any]:
 def stage_card(words: Words) -> dict[str, Any]:
     """The mask over the part, and how it is made."""
     views = _choices(("result.view.whole", "whole"), ("result.view.close", "close"))
-    sources = _choices(("mask.source.band", "band"), ("mask.source.draw", "draw"))
+    sources = _choices(
+        ("mask.source.auto", "auto"),
+        ("mask.source.band", "band"),
+        ("mask.source.clipseg", "clipseg"),
+        ("mask.source.draw", "draw"),
+    )
     shapes = _choices(("mask.shape.defect", "defect"), ("mask.shape.region", "region"))
     with gr.Column(elem_classes="card", elem_id="stage-card"):
         with gr.Row(elem_classes="card-top"):
@@ -152,7 +157,7 @@ def stage_card(words: Words) -> dict[str, Any]:
         words.add(editor, label="draw.label")
         redraw = gr.Button(visible="hidden", elem_id="redraw")
         plan_facts = _html(panels.stage_message(DEFAULT_LANGUAGE), elem_id="plan-facts")
-        source = _radio(words, "mask.source", sources, "band", elem_classes="segmented", elem_id="mask-source")
+        source = _radio(words, "mask.source", sources, "auto", elem_classes="segmented", elem_id="mask-source")
         with gr.Column(elem_id="word-controls") as word_controls:
             with gr.Accordion(say("mask.adjust"), open=False, elem_id="adjust") as adjust:
                 with gr.Row(elem_classes="controls"):

@@ -24,6 +24,7 @@ from magic_ui.ui.strings import as_language, say
 
 GIVEN_FOREGROUND = "The given foreground is used."
 MASK_SHAPES = ("defect", "region")
+MASK_SOURCES = ("auto", "band", "clipseg")
 Updates = dict[Any, Any]
 
 
@@ -33,6 +34,7 @@ class PlanRequest:
 
     part: Part
     instruction: str
+    mask_source: str = "auto"
     mask_shape: str = "defect"
     band_width: float = 0.25
     align: bool = True
@@ -45,6 +47,7 @@ class PlanRequest:
         part: Part | None,
         *,
         instruction: Any,
+        mask_source: Any = "auto",
         mask_shape: Any = "defect",
         band_width: Any = 0.25,
         align: Any = True,
@@ -63,6 +66,7 @@ class PlanRequest:
         return cls(
             part=part,
             instruction=require_text("instruction", instruction),
+            mask_source=require_choice("mask_source", mask_source, MASK_SOURCES),
             mask_shape=require_choice("mask_shape", mask_shape, MASK_SHAPES),
             band_width=check_number("band_width", band_width),
             align=bool(require_choice("align", align, (True, False))),
@@ -74,7 +78,7 @@ class PlanRequest:
     def key(self) -> tuple[Any, ...]:
         """Equal keys give equal plans."""
         drawn = b"" if self.drawn is None else hashlib.sha256(np.packbits(self.drawn).tobytes()).digest()
-        settings = (self.instruction, self.mask_shape, self.band_width, self.align, self.seed)
+        settings = (self.instruction, self.mask_source, self.mask_shape, self.band_width, self.align, self.seed)
         return (self.part.identity, *settings, drawn)
 
 
@@ -94,7 +98,7 @@ def make_plan(studio: Any, request: PlanRequest) -> Any:
     plan = studio.plan(
         part.pixels,
         request.instruction,
-        mask_source="band" if request.drawn is None else request.drawn,
+        mask_source=request.mask_source if request.drawn is None else request.drawn,
         mask_shape=request.mask_shape,
         align=request.align,
         foreground=None if outline is None else outline.mask,
@@ -195,13 +199,14 @@ class PlanDesk:
         """The page's values, checked; raises ``InputError``."""
         w = self.w
         part = values[w.part]
-        drawn = None
-        if values[w.source] == "draw" and part is not None:
+        source, drawn = values[w.source], None
+        if source == "draw" and part is not None:
             layers = (values[w.editor] or {}).get("layers") or []
             drawn = overlay.strokes_to_mask(layers, part.pixels.shape[:2])
         return PlanRequest.checked(
             part,
             instruction=values[w.instruction],
+            mask_source="auto" if source == "draw" else source,
             mask_shape=values[w.shape],
             band_width=check_number("band_percent", values[w.band]) / 100,
             align=values[w.align],
