@@ -20,8 +20,11 @@ from .data.layout import GOOD, LAYOUTS, defect_folder
 from .data.readers import Sample, read_ds_mvtec, read_mvtec_ad
 from .data.tables import write_captions, write_manifest
 from .errors import InputError
-from .images import load_mask
+from .images import load_image, load_mask
 from .instruction import DefectSpec, parse_instruction
+from .localize.bands import LEAVES_OBJECT
+from .localize.foreground import segment_foreground
+from .localize.matches import place_by_matches, read_matches
 from .studio import DefectStudio
 
 DATASET_TYPES = {
@@ -37,7 +40,8 @@ JOURNAL = "journal.jsonl"
 class Job:
     """One picture to paint: a normal part, the sentence, and where its result lies in the new dataset.
 
-    ``folder`` and ``number`` name the result ("scratch_head", 12); ``key`` is equal for equal work.
+    ``defect`` is the source's folder or the name asked for; ``folder`` and ``number`` name the result
+    ("scratch_head", 12); ``key`` is equal for equal work.
     """
 
     category: str
@@ -46,6 +50,7 @@ class Job:
     specs: tuple[DefectSpec, ...]
     folder: str
     number: int
+    defect: str = ""
 
     @property
     def key(self) -> str:
@@ -82,19 +87,6 @@ def read_defects(path: Path) -> dict[str, dict[str, str | None]]:
                 value = value.get("prompt")
             read[category][defect] = value if isinstance(value, str) else None
     return read
-
-
-def read_matches(path: Path) -> dict[str, Any]:
-    """Read a ``matching_result.json``: an object whose entries hold coordinates on a 480 grid.
-
-    Raises:
-        InputError: not JSON or not an object, or, for now, always: alignment works from a reference's own picture.
-    """
-    if not isinstance(_read_json("match_json", path), dict):
-        raise InputError("match_json", f"{path.name} must hold an object.")
-    raise InputError(
-        "match_json", "precomputed matches cannot be used yet; leave the flag out and give a reference's picture."
-    )
 
 
 def plan_jobs(
@@ -134,7 +126,7 @@ def plan_jobs(
             folder = defect_folder([spec.to_dict() for spec in specs])
             for sample in normals[:limit]:
                 number = numbering.next_in(f"{category}/{folder}")
-                jobs.append(Job(category, sample.image_path, words, specs, folder, number))
+                jobs.append(Job(category, sample.image_path, words, specs, folder, number, defect))
     return jobs
 
 
@@ -147,6 +139,7 @@ def run_jobs(
     strengths: tuple[float, float] = (0.3, 1.0),
     seed: int = 0,
     normal_masks: Path | None = None,
+    masks: Callable[[Job, int], np.ndarray | None] | None = None,
     place: Mapping[str, Any] | None = None,
     settings: Mapping[str, Any] | None = None,
     report: Callable[[int, int], None] | None = None,
@@ -160,6 +153,7 @@ def run_jobs(
         output: the new dataset's folder.
         strengths: each picture's strength is drawn uniformly from (low, high), 0–1, by its own seed.
         normal_masks: folder of foregrounds, ``<name>_mask.png``, or one folder of them for each category.
+        masks: a job's own mask, given its seed ("library" masks moved by precomputed matches); None leaves it to words.
         place: further arguments of ``DefectStudio.plan``.
         settings: further arguments of ``DefectStudio.generate``.
         report: called with (finished, all) after every picture.
@@ -183,6 +177,8 @@ def run_jobs(
             options = dict(place or {})
             if normal_masks is not None:
                 options["foreground"] = _foreground(normal_masks, job)
+            if masks is not None and (mask := masks(job, own_seed)) is not None:
+                options["mask_source"] = mask
             studio = studio_of(job.category)
             plan = studio.plan(job.image, job.instruction, seed=own_seed, **options)
             strength = float(np.random.default_rng(own_seed).uniform(low, high))
@@ -200,6 +196,40 @@ def run_jobs(
     _replace(output / "captions.xlsx", write_captions([row["caption"] for row in rows]))
     _replace(output / "manifest.csv", write_manifest([row["manifest"] for row in rows]))
     return painted
+
+
+def matched_masks(
+    path: Path, base_dir: Path, *, dataset_type: str = "ds-mvtec", normal_masks: Path | None = None
+) -> Callable[[Job, int], np.ndarray | None]:
+    """Masks of a dataset's own defects, moved to a job's normal picture by a ``matching_result.json``.
+
+    The seed picks one of the defect's pictures that have a match on the job's picture; None where there is none.
+
+    Raises:
+        InputError: an unreadable file, or, when a mask is asked for, a match of a picture that the dataset lacks.
+    """
+    matches = read_matches(path)
+    layout = DATASET_TYPES[require_choice("dataset_type", dataset_type, DATASET_TYPES)]
+    samples = (read_ds_mvtec if layout == "ds-mvtec" else read_mvtec_ad)(base_dir, list(matches))
+    known = {(s.category, s.defect, s.stem): s for s in samples if s.mask_path is not None}
+
+    def mask_of(job: Job, seed: int) -> np.ndarray | None:
+        fitting = [m for m in matches.get(job.category, {}).get(job.defect, []) if m.normal_img == job.image.name]
+        if not fitting:
+            return None
+        name = str(np.random.default_rng(seed).choice(sorted({m.defect_img for m in fitting})))
+        sample = known.get((job.category, job.defect, Path(name).stem))
+        if sample is None:
+            raise InputError("match_json", f"{job.category}/{job.defect}/{name} is not in the dataset; match it anew.")
+        if normal_masks is not None:
+            foreground = _foreground(normal_masks, job)
+        else:
+            foreground = segment_foreground(load_image(job.image), category=job.category).mask
+        leaves = any(spec.defect in LEAVES_OBJECT for spec in job.specs)
+        own = [m for m in fitting if m.defect_img == name]
+        return place_by_matches(sample.load_mask(), own, foreground, may_leave=leaves)
+
+    return mask_of
 
 
 def checkpoint_of(root: Path, category: str) -> Path:
@@ -244,8 +274,6 @@ def _read_sentence(template: str | None, defect: str, category: str) -> tuple[st
 
 
 def _foreground(folder: Path, job: Job) -> np.ndarray:
-    from .images import load_image
-
     size = load_image(job.image).shape[:2]
     names = (folder / job.category / f"{job.image.stem}_mask.png", folder / f"{job.image.stem}_mask.png")
     path = next((name for name in names if name.is_file()), None)

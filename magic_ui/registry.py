@@ -58,7 +58,7 @@ def _read_registry(path: Path) -> dict[str, RegistryEntry]:
 
 
 def registry(kind: str | None = None) -> dict[str, RegistryEntry]:
-    """All registered checkpoints by name, or those of one kind (``inpainting``, ``clipseg``)."""
+    """All registered checkpoints by name, or those of one kind (``inpainting``, ``clipseg``, ``features``)."""
     path = checkpoints_root() / "registry.toml"
     if not path.is_file():
         raise CheckpointError("the registry checkpoints/registry.toml is missing from this installation")
@@ -92,7 +92,8 @@ def _fetch(entry: RegistryEntry) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
-    patterns = ["*/*.safetensors", "*/*.safetensors.index.json", "*/*.json", "*/*.txt", "*.json", "LICENSE*"]
+    patterns = ["*.safetensors"] if entry.kind != "inpainting" else []  # a pipeline's root may hold one huge file
+    patterns += ["*/*.safetensors", "*/*.safetensors.index.json", "*/*.json", "*/*.txt", "*.json", "LICENSE*"]
     ignore = ["*fp16*", "*non_ema*", "safety_checker/*"]
     try:
         return Path(

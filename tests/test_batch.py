@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from magic_ui import DefectStudio, InputError
-from magic_ui.batch import JOURNAL, checkpoint_of, plan_jobs, read_defects, read_matches, run_jobs
+from magic_ui.batch import JOURNAL, checkpoint_of, matched_masks, plan_jobs, read_defects, run_jobs
 from magic_ui.data.readers import read_ds_mvtec
 from tests.tiny import save_tiny_checkpoint
 
@@ -135,11 +135,23 @@ def test_a_bad_defect_file_is_named(tmp_path, text):
         read_defects(tmp_path / "d.json")
 
 
-@pytest.mark.parametrize("text", ["{", "[]", "{}"])
-def test_precomputed_matches_are_refused_with_a_reason(tmp_path, text):
-    (tmp_path / "m.json").write_text(text)
-    with pytest.raises(InputError, match="match_json"):
-        read_matches(tmp_path / "m.json")
+def test_precomputed_matches_move_the_datasets_own_masks(root, studio, tmp_path):
+    entry = {"normal_img": "001.png", "defect_img": "000.png", "region_idx": 0, "best_x": 240, "best_y": 300}
+    path = tmp_path / "matching_result.json"
+    path.write_text(json.dumps({"metal_plate": {"scratch_head": [entry]}}))
+    jobs = plan_jobs(root)
+    masks = matched_masks(path, root)
+    assert [job.defect for job in jobs] == ["scratch_head"] * 2
+    assert masks(jobs[0], 0) is None
+    moved = masks(jobs[1], 0)
+    rows, cols = np.nonzero(moved)
+    assert abs(cols.mean() - 48) < 2 and abs(rows.mean() - 60) < 2
+    run_jobs(jobs, lambda _: studio, tmp_path / "out", masks=masks, settings=SETTINGS)
+    painted = [s for s in read_ds_mvtec(tmp_path / "out") if s.defect != "good"]
+    assert np.array_equal(painted[1].load_mask(), moved) and not np.array_equal(painted[0].load_mask(), moved)
+    path.write_text(json.dumps({"metal_plate": {"scratch_head": [entry | {"defect_img": "007.png"}]}}))
+    with pytest.raises(InputError, match=r"007\.png"):
+        matched_masks(path, root)(jobs[1], 0)
 
 
 @pytest.mark.parametrize(

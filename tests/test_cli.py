@@ -119,6 +119,23 @@ def test_sweep_writes_a_row(part, checkpoint, tmp_path):
     assert json.loads((tmp_path / "plate_001.json").read_text())["anomaly_strength"] == 0.9
 
 
+def test_align_moves_a_mask_and_matches_a_dataset(part, checkpoint, tmp_path):
+    mask = np.zeros((96, 96), np.uint8)
+    mask[40:56, 30:50] = 255
+    Image.fromarray(mask).save(tmp_path / "mask.png")
+    run("align", part, tmp_path / "mask.png", part, "--checkpoint", checkpoint, "-o", tmp_path)
+    assert (pixels(tmp_path / "plate_mask.png") > 0).sum() > 200
+    for name, source in (("image/good/000.png", part), ("image/dent/000.png", part), ("mask/dent/000_mask.png", None)):
+        target = tmp_path / "data/metal_plate" / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes((source or tmp_path / "mask.png").read_bytes())
+    options = ["--base_dir", tmp_path / "data", "--checkpoint", checkpoint, "-o", tmp_path]
+    assert "1 matches" in run("align", *options)
+    (match,) = json.loads((tmp_path / "matching_result.json").read_text())["metal_plate"]["dent"]
+    assert abs(match["best_x"] - 40 * 5) < 25 and abs(match["best_y"] - 48 * 5) < 25
+    assert "1 matches" in run("align", *options, "--method", "published")
+
+
 def test_train_makes_a_checkpoint_of_its_recipe(tmp_path):
     with pytest.raises(InputError, match="recipe"):
         run("train", "--data", tmp_path, "--recipe", "no-such")
@@ -133,6 +150,9 @@ def test_render_writes_a_dataset_or_windows(tmp_path):
         "-o", tmp_path / "set", "--seed", 3,
     )  # fmt: skip
     assert (tmp_path / "set/captions.xlsx").is_file() and list((tmp_path / "set").glob("washer/image/good/000.png"))
+    run("render", "--kind", "parts", "--count", 1, "--size", 64, "--spp", 1, "--workers", 1, "-o", tmp_path / "parts")
+    assert list((tmp_path / "parts").glob("*/part_map/good/000.png"))
+    assert list((tmp_path / "parts").glob("*/records/good/000.json"))
     run("render", "--kind", "windows", "--count", 1, "--workers", 1, "--categories", "tile", "-o", tmp_path / "win")
     assert (tmp_path / "win/scene_000000.npz").is_file()
 
@@ -152,6 +172,9 @@ def test_render_writes_a_dataset_or_windows(tmp_path):
         ("anomaly_strength", ["generate", "PART", "dent", "--strength", "7"]),
         ("anomaly_strength_max", ["generate", "PART", "dent", "--anomaly_strength_max", "7"]),
         ("match_json", ["generate", "PART", "dent", "--match_json", "PART"]),
+        ("reference", ["align", "PART"]),
+        ("method", ["align", "PART", "PART", "PART", "--method", "guess"]),
+        ("features", ["align", "PART", "PART", "PART", "--features", "none", "--method", "published"]),
         ("kind", ["render", "--kind", "film"]),
         ("categories", ["render", "--categories", "cloud"]),
         ("count", ["render", "--count", "0"]),

@@ -1,4 +1,4 @@
-"""Command line: ``python -m magic_ui {parse, mask, generate, sweep, render, train, evaluate, app}``."""
+"""Command line: ``python -m magic_ui {parse, mask, generate, sweep, align, render, train, evaluate, app}``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import typer
 
 from .. import __version__
 from ..errors import InputError
-from . import models, painting
+from . import aligning, models, painting
 from .options import Checkpoint, InstructionArgument, print_json
 
 app = typer.Typer(
@@ -18,7 +18,15 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Realistic defects on pictures of normal parts, from a sentence in Chinese or English.",
 )
-for command in (painting.mask, painting.generate, painting.sweep, models.render, models.train, models.evaluate):
+for command in (
+    painting.mask,
+    painting.generate,
+    painting.sweep,
+    aligning.align,
+    models.render,
+    models.train,
+    models.evaluate,
+):
     app.command()(command)
 
 

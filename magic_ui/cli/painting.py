@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from ..errors import InputError
+from .files import read_record, write_png, write_results
 from .options import (
     Align,
     AnomalyNoise,
@@ -52,7 +52,7 @@ def mask(
         image, instruction, **_place(image, mask_source, mask_shape, align, band_width, pixels_per_mm, foreground, seed)
     )
     for name, pixels in (("mask", plan.mask), ("region", plan.region), ("foreground", plan.foreground)):
-        _write_png(output / f"{image.stem}_{name}.png", pixels)
+        write_png(output / f"{image.stem}_{name}.png", pixels)
     print_json(
         {
             "specs": [spec.to_dict() for spec in plan.specs],
@@ -130,10 +130,8 @@ def generate(
         "guidance_scale": guidance_scale,
         "candidates": candidates,
     }
-    if match_json is not None:
-        from ..batch import read_matches
-
-        read_matches(match_json)
+    if match_json is not None and base_dir is None:
+        raise InputError("match_json", "precomputed matches belong to a dataset; name it with --base_dir.")
     if base_dir is not None:
         low, high = anomaly_strength_min, anomaly_strength_max
         fixed = low is None and high is None
@@ -153,6 +151,7 @@ def generate(
                 "strengths": (strength, strength) if fixed else (low or 0.0, 1.0 if high is None else high),
                 "seed": seed,
                 "normal_masks": foreground,
+                "match_json": match_json,
                 "place": {
                     "mask_source": mask_source,
                     "mask_shape": mask_shape,
@@ -170,7 +169,7 @@ def generate(
         raise InputError("image", "give the picture of a normal part.")
     studio = DefectStudio.from_pretrained(model_ckpt_root or checkpoint)
     if from_record is not None:
-        _write_results(output, image, [studio.reproduce(_read_json(from_record), image)])
+        write_results(output, image, [studio.reproduce(read_record(from_record), image)])
         return
     sentence = auto_mask_text or instruction or prompt
     if not sentence:
@@ -188,7 +187,7 @@ def generate(
         results = [
             studio.generate(plan, anomaly_strength=value, seed=seed + i, **settings)[0] for i, value in enumerate(drawn)
         ]
-    _write_results(output, image, results)
+    write_results(output, image, results)
 
 
 def sweep(
@@ -232,7 +231,7 @@ def sweep(
         num_inference_steps=steps,
         guidance_scale=guidance_scale,
     )
-    _write_results(output, image, results)
+    write_results(output, image, results)
     row = np.concatenate([plan.image, *(np.asarray(result.image) for result in results)], axis=1)
     (output / f"{image.stem}_row.png").write_bytes(encode_png(row))
 
@@ -249,13 +248,17 @@ def _paint_dataset(
     """Plan and run a dataset's jobs with a progress bar; one checkpoint is loaded at a time."""
     from tqdm import tqdm
 
-    from ..batch import DATASET_TYPES, checkpoint_of, plan_jobs, read_defects, run_jobs
+    from ..batch import DATASET_TYPES, checkpoint_of, matched_masks, plan_jobs, read_defects, run_jobs
     from ..studio import DefectStudio
 
     defects = read_defects(defect_json) if defect_json is not None else None
     if defects is not None and wanted["categories"] is None:
         wanted["categories"] = list(defects)
     jobs = plan_jobs(base_dir, defects=defects, **wanted)
+    if (matches := options.pop("match_json")) is not None:
+        options["masks"] = matched_masks(
+            matches, base_dir, dataset_type=wanted["dataset_type"], normal_masks=options["normal_masks"]
+        )
     loaded: dict[str, DefectStudio] = {}
 
     def studio_of(category: str) -> DefectStudio:
@@ -313,39 +316,3 @@ def _draw_strengths(low: float | None, high: float | None, count: int, seed: int
     top = require_number("anomaly_strength_max", 1.0 if high is None else high, bottom, 1)
     number = require_number("num_images", count, 1, 1000, integer=True)
     return np.random.default_rng(require_seed(seed)).uniform(bottom, top, number).tolist()
-
-
-def _write_results(folder: Path, image: Path, results: list[Any]) -> None:
-    """``<stem>_000.png`` (record inside), ``_mask.png``, ``_refined_mask.png`` and ``.json`` of every result."""
-    import numpy as np
-
-    from ..records import KEYWORD
-
-    for i, result in enumerate(results):
-        stem = f"{image.stem}_{i:03d}"
-        text = json.dumps(result.record, ensure_ascii=False)
-        _write_png(folder / f"{stem}.png", np.asarray(result.image), {KEYWORD: text})
-        _write_png(folder / f"{stem}_mask.png", result.mask)
-        _write_png(folder / f"{stem}_refined_mask.png", result.refined_mask)
-        (folder / f"{stem}.json").write_text(text + "\n", encoding="utf-8")
-        weak = "  (weak: hardly anything was drawn; try more strength or another seed)" if result.weak else ""
-        typer.echo(
-            f"{folder / stem}.png  strength {result.record['anomaly_strength']:.2f}  seed {result.record['seed']}{weak}"
-        )
-
-
-def _write_png(path: Path, pixels: Any, text: dict[str, str] | None = None) -> None:
-    from ..images import encode_png
-
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(encode_png(pixels, text))
-    except OSError as error:
-        raise InputError("output", f"the results cannot be written: {error.strerror}.") from error
-
-
-def _read_json(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError("record", "the record file cannot be read as JSON.") from error

@@ -45,6 +45,46 @@ def on_grid(mask: Mask) -> Mask:
     return share >= min(0.5, float(share.max())) if mask.any() else share > 1
 
 
+def pieces_on_grid(mask: Mask) -> dict[int, Mask]:
+    """The mask's pieces of 50 pixels or more on the published grid, bool [480, 480], by their number on it from 0."""
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(on_grid(mask).astype(np.uint8), connectivity=8)
+    large = [k for k in range(1, len(stats)) if stats[k, cv2.CC_STAT_AREA] >= LEAST_COMPONENT]
+    return {k - 1: labels == k for k in large}
+
+
+def published_target(
+    reference_features: FeatureMap, piece: Mask, features: FeatureMap, ground: Mask
+) -> tuple[int, int] | None:
+    """Where MAGIC's matching puts a piece: (x, y) on the published grid, or None where its line misses the object.
+
+    From the piece's centroid up and down to its edge; the best matches of these two points by cosine similarity span a
+    line of thickness 3; on what of it lies on the foreground, the best match of the centroid is the target.
+
+    Args:
+        reference_features, features: unit features [h, w, C].
+        piece, ground: the piece of the reference's mask and the normal picture's foreground, bool [480, 480].
+
+    Source: MAGIC's description of context-aware mask alignment.
+    """
+    rows, cols = np.nonzero(piece)
+    column = round(float(cols.mean()))
+    up = down = round(float(rows.mean()))
+    while up > 0 and piece[up - 1, column]:
+        up -= 1
+    while down < GRID - 1 and piece[down + 1, column]:
+        down += 1
+    points = np.array([[cols.mean(), rows.mean()], [column, up], [column, down]]) + 0.5
+    similarity = [_similarity_map(features, f) for f in sample_features(reference_features, points / GRID)]
+    ends = [np.unravel_index(int(s.argmax()), s.shape)[::-1] for s in similarity[1:]]
+    line = np.zeros((GRID, GRID), np.uint8)
+    cv2.line(line, tuple(map(int, ends[0])), tuple(map(int, ends[1])), 1, 3)
+    allowed = (line > 0) & ground
+    if not allowed.any():
+        return None
+    row, col = np.unravel_index(int(np.where(allowed, similarity[0], -2.0).argmax()), ground.shape)
+    return int(col), int(row)
+
+
 def match_as_published(
     reference_features: FeatureMap,
     reference_mask: Mask,
@@ -55,44 +95,25 @@ def match_as_published(
 ) -> Mask:
     """The reference's mask at the place that MAGIC's matching gives, on the published grid: bool [480, 480].
 
-    Of every component of 50 pixels or more: from its centroid up and down to its edge; the best matches of these two
-    points by cosine similarity span a line of thickness 3; on what of it lies on the foreground, the best match of
-    the centroid is the target. The component is moved there unless it covers the target already, and cut by the
-    foreground unless ``may_leave``. A component without such points is moved to a point inside the object.
+    Every piece of 50 pixels or more is moved to its :func:`published_target` unless it covers it already, and cut by
+    the foreground unless ``may_leave``. A piece without a target, or smaller, goes to a point inside the object.
 
     Args:
         reference_features, features: unit features [h, w, C].
         reference_mask, foreground: bool [H, W] each, of its own picture.
-
-    Source: MAGIC's description of context-aware mask alignment.
     """
     wanted, ground = on_grid(reference_mask), on_grid(foreground)
     result = np.zeros((GRID, GRID), bool)
     inner = cv2.distanceTransform(ground.astype(np.uint8), cv2.DIST_L2, 5)
-    fallback = np.unravel_index(int(inner.argmax()), inner.shape)
+    row, col = np.unravel_index(int(inner.argmax()), inner.shape)
     for piece in components(wanted):
         rows, cols = np.nonzero(piece)
-        center = np.array([cols.mean(), rows.mean()])
-        target = (float(fallback[1]), float(fallback[0]))
+        target = None
         if rows.size >= LEAST_COMPONENT:
-            column = round(center[0])
-            up = down = round(center[1])
-            while up > 0 and piece[up - 1, column]:
-                up -= 1
-            while down < GRID - 1 and piece[down + 1, column]:
-                down += 1
-            points = np.array([center, [column, up], [column, down]]) + 0.5
-            similarity = [_similarity_map(features, f) for f in sample_features(reference_features, points / GRID)]
-            ends = [np.unravel_index(int(s.argmax()), s.shape)[::-1] for s in similarity[1:]]
-            line = np.zeros((GRID, GRID), np.uint8)
-            cv2.line(line, tuple(map(int, ends[0])), tuple(map(int, ends[1])), 1, 3)
-            allowed = (line > 0) & ground
-            if allowed.any():
-                best = np.where(allowed, similarity[0], -2.0)
-                row, col = np.unravel_index(int(best.argmax()), best.shape)
-                target = (float(col), float(row))
-        if not piece[int(target[1]), int(target[0])]:
-            shift = np.array([[1, 0, target[0] - center[0]], [0, 1, target[1] - center[1]]], np.float32)
+            target = published_target(reference_features, piece, features, ground)
+        x, y = target or (int(col), int(row))
+        if not piece[y, x]:
+            shift = np.array([[1, 0, x - cols.mean()], [0, 1, y - rows.mean()]], np.float32)
             piece = cv2.warpAffine(piece.astype(np.uint8), shift, (GRID, GRID), flags=cv2.INTER_NEAREST) > 0
         result |= piece if may_leave else piece & ground
     return result
