@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +25,16 @@ from magic_ui.localize.transfer import Reference, Transfer, transfer_mask
 __all__ = ["MASK_SHAPES", "MASK_SOURCES", "Plan", "Target", "band_region", "make_plan", "segment_foreground"]
 
 Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class _Borrowed:
+    """A reference's mask where it belongs on this picture, and (``lent``) at its own coordinates."""
+
+    mask: Mask
+    confidence: float
+    lent: Mask
+
 
 MASK_SOURCES = ("auto", "band", "clipseg")
 MASK_SHAPES = ("defect", "region", "library", "drawn")
@@ -94,8 +106,9 @@ def make_plan(
             borrowed = _resize_mask(lent, image.shape)
         else:
             leaves = any(spec.defect in LEAVES_OBJECT for spec in specs)
-            transfer = _transfer(image, found.mask if leaves else sure, picture, lent, features, align, leaves)
-            notes += transfer.notes
+            found_place = _transfer(image, found.mask if leaves else sure, picture, lent, features, align, leaves)
+            transfer = _Borrowed(found_place.mask, found_place.confidence, _resize_mask(lent, image.shape))
+            notes += found_place.notes
     for index, spec in enumerate(specs):
         if drawn_mask is not None:
             targets.append(Target(spec, drawn_mask.copy(), drawn_mask.copy()))
@@ -156,7 +169,7 @@ def _locate(
     band_width: float,
     pixels_per_mm: float | None,
     generator: np.random.Generator,
-    transfer: Transfer | None,
+    transfer: _Borrowed | None,
     borrowed: Mask | None,
 ) -> tuple[Target, list[str]]:
     """One spec's region and mask, and the remarks made on the way."""
@@ -169,15 +182,22 @@ def _locate(
     if region.confidence < 0.5:
         remarks.append(f"The place is uncertain (confidence {region.confidence:.1f}): check it.")
     if mask_shape == "region":
-        return Target(spec, region.mask, region.mask.copy()), remarks
+        return Target(spec, region.mask, region.mask.copy(), confidence=region.confidence), remarks
     if borrowed is not None:
         mask, moved = keep_on_object(borrowed, sure, region.mask, may_leave=spec.defect in LEAVES_OBJECT)
-        return Target(spec, region.mask, mask), remarks + moved
-    mask = draw_defect_mask(region.mask, foreground, spec, generator=generator, pixels_per_mm=pixels_per_mm, axis=axis)
+        return _aligned(spec, region.mask, borrowed, mask, region.confidence), remarks + moved
+    drawn = draw_defect_mask(region.mask, foreground, spec, generator=generator, pixels_per_mm=pixels_per_mm, axis=axis)
+    mask = drawn
     if align:
-        mask, moved = keep_on_object(mask, sure, region.mask, may_leave=spec.defect in LEAVES_OBJECT)
+        mask, moved = keep_on_object(drawn, sure, region.mask, may_leave=spec.defect in LEAVES_OBJECT)
         remarks += moved
-    return Target(spec, region.mask, mask), remarks
+    return _aligned(spec, region.mask, drawn, mask, region.confidence), remarks
+
+
+def _aligned(spec: DefectSpec, region: Mask, before: Mask, mask: Mask, confidence: float) -> Target:
+    """A target that remembers where its mask came from, if it was really moved."""
+    moved = (mask & before).sum() < 0.5 * before.sum()
+    return Target(spec, region, mask, before=before if moved else None, confidence=confidence)
 
 
 def _transfer(
@@ -210,20 +230,20 @@ def _locate_by_reference(
     mask_shape: str,
     pixels_per_mm: float | None,
     generator: np.random.Generator,
-    transfer: Transfer,
+    transfer: _Borrowed,
 ) -> tuple[Target, list[str]]:
     """One spec's region and mask at the reference's place."""
     if mask_shape == "library":
-        return Target(spec, transfer.mask.copy(), transfer.mask.copy()), []
+        return _aligned(spec, transfer.mask, transfer.lent, transfer.mask.copy(), transfer.confidence), []
     radius = max(2, round(0.02 * max(foreground.shape)))
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
     near = cv2.dilate(transfer.mask.astype(np.uint8), kernel) > 0
     place = near & sure if (near & sure).any() else near
     if mask_shape == "region":
-        return Target(spec, place, place.copy()), []
+        return _aligned(spec, place, transfer.lent, place.copy(), transfer.confidence), []
     mask = draw_defect_mask(place, foreground, spec, generator=generator, pixels_per_mm=pixels_per_mm, axis=axis)
     mask, remarks = keep_on_object(mask, sure, place, may_leave=spec.defect in LEAVES_OBJECT)
-    return Target(spec, place, mask), remarks
+    return _aligned(spec, place, transfer.lent, mask, transfer.confidence), remarks
 
 
 def _without_border(foreground: Mask) -> Mask:

@@ -18,13 +18,16 @@ class Target:
     """One defect to paint.
 
     ``region`` is where it may lie, ``mask`` what is repainted (True = repaint), both bool [H, W].
-    ``prompt`` is empty until the studio writes it for the loaded checkpoint.
+    ``prompt`` is empty until the studio writes it for the loaded checkpoint. ``before`` is the mask as it lay before
+    alignment moved it (None where it did not), ``confidence`` how sure the place is, 0–1.
     """
 
     spec: DefectSpec
     region: Mask
     mask: Mask
     prompt: str = ""
+    before: Mask | None = None
+    confidence: float = 1.0
 
 
 @dataclass
@@ -44,3 +47,16 @@ class Plan:
     notes: list[str] = field(default_factory=list)
     targets: list[Target] = field(default_factory=list)
     options: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def mask_before(self) -> Mask | None:
+        """All targets' masks as they lay before alignment, bool [H, W]; None where nothing was moved."""
+        if all(target.before is None for target in self.targets):
+            return None
+        masks = [target.mask if target.before is None else target.before for target in self.targets]
+        return np.logical_or.reduce(masks)
+
+    @property
+    def confidence(self) -> float:
+        """How sure the least sure place is, 0–1."""
+        return min((target.confidence for target in self.targets), default=1.0)

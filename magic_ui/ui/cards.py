@@ -44,6 +44,11 @@ def _slider(words: Words, key: str, field_name: str, value: float, step: float, 
     return words.add(slider, label=key, **info)
 
 
+def _file(words: Words, key: str, **more: Any) -> gr.File:
+    file = gr.File(label=say(key), file_types=["image"], height=96, **more)
+    return words.add(file, label=key)
+
+
 def header(words: Words, facts: list[str]) -> dict[str, Any]:
     """The wordmark and the language switch."""
     with gr.Row(elem_id="masthead"):
@@ -122,6 +127,7 @@ def stage_card(words: Words) -> dict[str, Any]:
         ("mask.source.auto", "auto"),
         ("mask.source.band", "band"),
         ("mask.source.clipseg", "clipseg"),
+        ("mask.source.library", "library"),
         ("mask.source.draw", "draw"),
     )
     shapes = _choices(("mask.shape.defect", "defect"), ("mask.shape.region", "region"))
@@ -158,6 +164,13 @@ def stage_card(words: Words) -> dict[str, Any]:
         redraw = gr.Button(visible="hidden", elem_id="redraw")
         plan_facts = _html(panels.stage_message(DEFAULT_LANGUAGE), elem_id="plan-facts")
         source = _radio(words, "mask.source", sources, "auto", elem_classes="segmented", elem_id="mask-source")
+        with gr.Column(visible=False, elem_id="lend") as lend:
+            words.add(
+                _html(panels.quiet("lend.hint", DEFAULT_LANGUAGE)), value=lambda code: panels.quiet("lend.hint", code)
+            )
+            with gr.Row(elem_classes="controls"):
+                lent_mask = _file(words, "lend.mask", elem_id="lent-mask")
+                lent_part = _file(words, "lend.part", elem_id="lent-part")
         with gr.Column(elem_id="word-controls") as word_controls:
             with gr.Accordion(say("mask.adjust"), open=False, elem_id="adjust") as adjust:
                 with gr.Row(elem_classes="controls"):
@@ -172,7 +185,8 @@ def stage_card(words: Words) -> dict[str, Any]:
             words.add(adjust, label="mask.adjust")
     return {
         "stage": stage, "editor": editor, "redraw": redraw, "stage_view": stage_view, "plan_facts": plan_facts,
-        "source": source, "word_controls": word_controls, "shape": shape, "band": band, "align": align,
+        "source": source, "lend": lend, "lent_mask": lent_mask, "lent_part": lent_part,
+        "word_controls": word_controls, "shape": shape, "band": band, "align": align,
         "shape_seed": shape_seed,
     }  # fmt: skip
 

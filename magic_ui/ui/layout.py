@@ -35,6 +35,9 @@ class Widgets:
     word_controls: gr.Column
     plan_facts: gr.HTML
     source: gr.Radio
+    lend: gr.Column
+    lent_mask: gr.File
+    lent_part: gr.File
     shape: gr.Radio
     band: gr.Slider
     align: gr.Checkbox

@@ -81,11 +81,20 @@ def enlarge(image: Pixels, side: int = 640) -> Pixels:
     return cv2.resize(image, size, interpolation=cv2.INTER_CUBIC)
 
 
-def plan_overlay(image: Pixels, *, foreground: Mask, region: Mask, mask: Mask, close_up: bool = False) -> Pixels:
+def plan_overlay(
+    image: Pixels,
+    *,
+    foreground: Mask,
+    region: Mask,
+    mask: Mask,
+    before: Mask | None = None,
+    close_up: bool = False,
+) -> Pixels:
     """The plan drawn over the part, for the eye.
 
     The allowed place is tinted blue, what is repainted is orange, the part has a light outline, and corner marks
-    point at a mask that is small. All masks are bool [H, W] like ``image`` uint8 [H, W, 3].
+    point at a mask that is small. Where alignment moved the mask, dashes show where it lay ``before``. All masks are
+    bool [H, W] like ``image`` uint8 [H, W, 3].
 
     Returns:
         uint8 [h, w, 3], longest side at most ``VIEW_SIDE``.
@@ -93,6 +102,7 @@ def plan_overlay(image: Pixels, *, foreground: Mask, region: Mask, mask: Mask, c
     if close_up:
         box = close_up_box(mask)
         image, foreground, region, mask = (crop(array, box) for array in (image, foreground, region, mask))
+        before = None if before is None else crop(before, box)
         view = enlarge(image)
     else:
         view = shrink(image)
@@ -104,6 +114,8 @@ def plan_overlay(image: Pixels, *, foreground: Mask, region: Mask, mask: Mask, c
     _outline(canvas, region, REGION_COLOR, 1)
     _outline(canvas, foreground, OUTLINE_DARK, 3)
     _outline(canvas, foreground, OUTLINE_LIGHT, 1)
+    if before is not None:
+        _dashes(canvas, _fit(before, view.shape))
     if close_up:
         _outline(canvas, mask, MASK_COLOR, 2)
     else:
@@ -147,6 +159,15 @@ def _outline(canvas: Pixels, mask: Mask, color: tuple[int, int, int], width: int
         return
     contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
     cv2.drawContours(canvas, contours, -1, color, width, cv2.LINE_AA)
+
+
+def _dashes(canvas: Pixels, mask: Mask, dash: int = 7) -> None:
+    """A mask's contour in dashes, light on dark."""
+    contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    for color, width in ((OUTLINE_DARK, 3), (MASK_COLOR, 1)):
+        for contour in contours:
+            for start in range(0, len(contour), 2 * dash):
+                cv2.polylines(canvas, [contour[start : start + dash]], False, color, width, cv2.LINE_AA)
 
 
 def _corner_marks(canvas: Pixels, mask: Mask) -> None:

@@ -98,9 +98,9 @@ def _wire_plan(page: gr.Blocks, w: Widgets, desk: PlanDesk) -> None:
     w.gallery.select(desk.pick_example, [w.language, w.instruction], **{
         **choosing, "outputs": [*desk.part_outputs, w.upload]})  # fmt: skip
     w.source.change(
-        lambda source: [gr.update(visible=source != "draw")] * 2,
+        lambda source: [*[gr.update(visible=source != "draw")] * 2, gr.update(visible=source == "library")],
         w.source,
-        [w.word_controls, w.stage_view],
+        [w.word_controls, w.stage_view, w.lend],
         queue=False,
         **_QUIET,
     )
@@ -111,7 +111,8 @@ def _wire_plan(page: gr.Blocks, w: Widgets, desk: PlanDesk) -> None:
     gr.on(
         [
             w.picked.change, w.instruction.change, w.language.change, w.source.change, w.shape.change, w.band.change,
-            w.align.change, w.shape_seed.change, w.stage_view.change, w.redraw.click,
+            w.align.change, w.shape_seed.change, w.stage_view.change, w.redraw.click, w.lent_mask.change,
+            w.lent_part.change,
         ],
         desk.replan,
         desk.inputs,

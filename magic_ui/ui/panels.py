@@ -9,6 +9,9 @@ from magic_ui.errors import InputError
 from magic_ui.ui.strings import has, say
 
 _EXPLAINED_AS = {"mask_source": "mask", "foreground": "mask", "plan": "mask"}
+UNSURE = 0.5
+"""Confidence below which the page draws the eye to it."""
+
 Rows = Sequence[tuple[str, str]]
 
 _MARK = (
@@ -92,15 +95,17 @@ def understood_error(error: InputError, language: str) -> str:
     return f'<div class="understood">{_understood_title(language)}{error_card(error, language)}</div>'
 
 
-def legend(language: str) -> str:
+def legend(language: str, *, moved: bool = False) -> str:
     """What the colours over the part mean."""
-    keys = ("mask", "region", "object")
+    keys = ("mask", *(("before",) if moved else ()), "region", "object")
     return '<div class="legend">' + "".join(
         f'<span><i class="swatch {key}"></i>{_say(f"legend.{key}", language)}</span>' for key in keys
     ) + "</div>"  # fmt: skip
 
 
-def plan_facts(share: float, pixels: int, notes: Sequence[str], language: str) -> str:
+def plan_facts(
+    share: float, pixels: int, notes: Sequence[str], language: str, *, confidence: float = 1.0, moved: bool = False
+) -> str:
     """How large the mask is, and why it lies there.
 
     Args:
@@ -108,12 +113,17 @@ def plan_facts(share: float, pixels: int, notes: Sequence[str], language: str) -
         pixels: mask pixels.
         notes: the plan's notes.
         language: "en" or "zh".
+        confidence: how sure the place is, 0 to 1.
+        moved: alignment moved the mask; the legend explains the dashes.
     """
     percent = f"{100 * share:.1f}" if share >= 0.001 else f"{100 * share:.3f}"
     area = _say("stage.area", language, share=percent, pixels=f"{pixels:,}")
     said = "".join(f"<li>{escape(note)}</li>" for note in notes)
     why = f"<details open><summary>{_say('stage.why', language)}</summary><ul>{said}</ul></details>" if said else ""
-    return f'<div class="plan-facts">{legend(language)}<p class="area">{area}</p>{why}</div>'
+    sure = _say("stage.confidence", language, percent=f"{100 * confidence:.0f}")
+    tone = ' class="unsure"' if confidence < UNSURE else ""
+    area = f'<p class="area">{area} · <span{tone}>{sure}</span></p>'
+    return f'<div class="plan-facts">{legend(language, moved=moved)}{area}{why}</div>'
 
 
 def stage_message(language: str, error: InputError | None = None) -> str:

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
-import numpy as np
 
 from magic_ui.checks import require_choice, require_seed, require_text
 from magic_ui.errors import InputError
+from magic_ui.images import decode_image, load_mask
 from magic_ui.instruction import parse_instruction
 from magic_ui.instruction.prompt import describe
 from magic_ui.localize.foreground import TEXTURES
@@ -40,6 +40,7 @@ class PlanRequest:
     align: bool = True
     seed: int = 0
     drawn: overlay.Mask | None = None
+    lent: tuple[overlay.Pixels | None, overlay.Mask] | None = None
 
     @classmethod
     def checked(
@@ -53,6 +54,7 @@ class PlanRequest:
         align: Any = True,
         seed: Any = 0,
         drawn: overlay.Mask | None = None,
+        lent: tuple[overlay.Pixels | None, overlay.Mask] | None = None,
     ) -> PlanRequest:
         """Build from raw values.
 
@@ -72,14 +74,16 @@ class PlanRequest:
             align=bool(require_choice("align", align, (True, False))),
             seed=require_seed(seed),
             drawn=drawn,
+            lent=lent,
         )
 
     @property
     def key(self) -> tuple[Any, ...]:
         """Equal keys give equal plans."""
-        drawn = b"" if self.drawn is None else hashlib.sha256(np.packbits(self.drawn).tobytes()).digest()
+        pixels = [self.drawn, *(self.lent or ())]
+        drawn = [b"" if array is None else hashlib.sha256(array.tobytes()).digest() for array in pixels]
         settings = (self.instruction, self.mask_source, self.mask_shape, self.band_width, self.align, self.seed)
-        return (self.part.identity, *settings, drawn)
+        return (self.part.identity, *settings, *drawn)
 
 
 @dataclass(frozen=True)
@@ -99,7 +103,8 @@ def make_plan(studio: Any, request: PlanRequest) -> Any:
         part.pixels,
         request.instruction,
         mask_source=request.mask_source if request.drawn is None else request.drawn,
-        mask_shape=request.mask_shape,
+        mask_shape="library" if request.lent is not None else request.mask_shape,
+        reference=request.lent,
         align=request.align,
         foreground=None if outline is None else outline.mask,
         band_width=request.band_width,
@@ -182,7 +187,8 @@ class PlanDesk:
         try:
             kept = self.kept_plan(values)
         except InputError as error:
-            shown = None if error.field == "mask" and drawing else error
+            waiting = drawing or (values[w.source] == "library" and not values[w.lent_mask])
+            shown = None if error.field == "mask" and waiting else error
             yield self._bare(values, shown)
             return
         yield self._stage(kept, values) | {w.plan: kept}
@@ -199,19 +205,22 @@ class PlanDesk:
         """The page's values, checked; raises ``InputError``."""
         w = self.w
         part = values[w.part]
-        source, drawn = values[w.source], None
+        source, drawn, lent = values[w.source], None, None
+        if source == "library" and part is not None:
+            lent = _read_lent(values[w.lent_mask], values[w.lent_part])
         if source == "draw" and part is not None:
             layers = (values[w.editor] or {}).get("layers") or []
             drawn = overlay.strokes_to_mask(layers, part.pixels.shape[:2])
         return PlanRequest.checked(
             part,
             instruction=values[w.instruction],
-            mask_source="auto" if source == "draw" else source,
+            mask_source="auto" if source in ("draw", "library") else source,
             mask_shape=values[w.shape],
             band_width=check_number("band_percent", values[w.band]) / 100,
             align=values[w.align],
             seed=values[w.shape_seed],
             drawn=drawn,
+            lent=lent,
         )
 
     @property
@@ -220,7 +229,7 @@ class PlanDesk:
         w = self.w
         return {
             w.language, w.part, w.plan, w.instruction, w.source, w.shape, w.band, w.align, w.shape_seed, w.editor,
-            w.stage_view,
+            w.stage_view, w.lent_mask, w.lent_part,
         }  # fmt: skip
 
     @property
@@ -262,8 +271,9 @@ class PlanDesk:
         """The part alone: there is nothing to draw over it."""
         w, part, language = self.w, values[self.w.part], values[self.w.language]
         picture = None if part is None else overlay.shrink(part.pixels)
-        if error is None and values[w.source] == "draw":
-            facts = f'<div class="plan-facts">{panels.quiet("draw.empty", language)}</div>'
+        waiting = {"draw": "draw.empty", "library": "lend.empty"}.get(values[w.source])
+        if error is None and waiting:
+            facts = f'<div class="plan-facts">{panels.quiet(waiting, language)}</div>'
         else:
             facts = panels.stage_message(language, error)
         return {w.stage: _stage_update(picture, values[w.source]), w.plan_facts: facts, w.plan: None}
@@ -275,13 +285,30 @@ class PlanDesk:
             foreground=plan.foreground,
             region=plan.region,
             mask=plan.mask,
+            before=plan.mask_before,
             close_up=values[w.stage_view] == "close",
         )
         pixels = int(plan.mask.sum())
         share = pixels / max(1, int(plan.foreground.sum()))
         language = values[w.language]
-        facts = panels.plan_facts(share, pixels, [translate_note(note, language) for note in plan.notes], language)
+        notes = [translate_note(note, language) for note in plan.notes]
+        moved = plan.mask_before is not None
+        facts = panels.plan_facts(share, pixels, notes, language, confidence=plan.confidence, moved=moved)
         return {w.stage: _stage_update(picture, values[w.source]), w.plan_facts: facts}
+
+
+def _read_lent(mask: str | None, picture: str | None) -> tuple[overlay.Pixels | None, overlay.Mask]:
+    """The visitor's own mask and, if given, the picture that it was cut from.
+
+    Raises:
+        InputError: no mask yet, an unreadable file, or a mask that does not fit its picture.
+    """
+    if not mask:
+        raise InputError("mask", "no mask was lent yet; give a mask file, or choose another source.")
+    if not picture:
+        return None, load_mask(mask, None, field="mask")
+    pixels = decode_image(picture).pixels
+    return pixels, load_mask(mask, pixels.shape[:2], field="mask")
 
 
 def _stage_update(picture: overlay.Pixels | None, source: str) -> Updates:

@@ -115,5 +115,14 @@ def test_keep_on_object_slides_and_trims():
     assert left.sum() == 900
 
 
+def test_a_plan_remembers_where_an_aligned_mask_lay_and_how_sure_the_place_is(picture):
+    plan = make_plan(picture, SPECS)
+    assert plan.mask_before is None and 0.5 < plan.confidence <= 1
+    lent = np.zeros(picture.shape[:2], bool)
+    lent[5:25, 5:25] = True
+    moved = make_plan(picture, SPECS, mask_shape="library", reference=(None, lent))
+    assert np.array_equal(moved.mask_before, lent) and not (moved.mask & lent).any()
+
+
 def test_embedded_foreground_reaches_the_plan(picture):
     assert overlap(make_plan(picture, SPECS).foreground, draw_screw(0.6)) > 0.9

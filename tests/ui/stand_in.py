@@ -60,6 +60,8 @@ class StandInStudio:
         region = foreground & (rows < height * options.get("band_width", 0.25) + height * 0.1)
         blob = (rows / height - 0.2) ** 2 + ((columns / width - 0.5) / 2) ** 2 < 0.0006
         mask = source if isinstance(source, np.ndarray) else (region if options.get("mask_shape") == "region" else blob)
+        if options.get("reference") is not None:
+            mask = region & ~blob
         targets = [Target(spec, region, mask, prompt=f"{spec.defect} on the part") for spec in specs]
         notes = ["Stand-in: the band at the top of the part was taken."]
         return Plan(pixels, foreground, region, mask, specs, notes, targets, {"instruction": instruction})

@@ -158,7 +158,9 @@ def test_bad_numbers_of_the_mask_are_refused(desks, values, field, value):
         plans.request(values | {getattr(plans.w, field): value})
 
 
-@pytest.mark.parametrize("options", [{"mask_shape": "library"}, {"align": "yes"}, {"band_width": 0.9}, {"seed": 0.5}])
+@pytest.mark.parametrize(
+    "options", [{"mask_shape": "library"}, {"mask_source": "x"}, {"align": "yes"}, {"band_width": 0.9}, {"seed": 0.5}]
+)
 def test_bad_plan_options_are_refused(part_picture, options):
     with pytest.raises(InputError):
         PlanRequest.checked(Part(part_picture), instruction="scratch", **options)
@@ -174,6 +176,28 @@ def test_the_brush_becomes_the_mask(desks, values, part_picture):
     assert np.array_equal(shown[w.plan].plan.mask, layer[..., 3] > 0)
     nothing = everything(plans.replan(values | {w.source: "draw"}))
     assert nothing[w.plan] is None and "Brush" in nothing[w.plan_facts]
+
+
+def test_a_lent_mask_is_asked_for_then_placed(desks, values, part_picture, tmp_path):
+    plans, _ = desks
+    w = plans.w
+    waiting = everything(plans.replan(values | {w.source: "library"}))
+    assert waiting[w.plan] is None and "mask file below" in waiting[w.plan_facts]
+    mask = np.zeros(part_picture.shape[:2], np.uint8)
+    mask[10:30, 10:40] = 255
+    Image.fromarray(mask).save(tmp_path / "mask.png")
+    Image.fromarray(part_picture).save(tmp_path / "part.png")
+    lent = values | {w.source: "library", w.lent_mask: str(tmp_path / "mask.png")}
+    alone = plans.request(lent)
+    assert alone.lent[0] is None and np.array_equal(alone.lent[1], mask > 0)
+    both = plans.request(lent | {w.lent_part: str(tmp_path / "part.png")})
+    assert np.array_equal(both.lent[0], part_picture) and both.key != alone.key
+    assert everything(plans.replan(lent))[w.plan].plan.mask.any()
+    Image.fromarray(mask[:50]).save(tmp_path / "small.png")
+    refused = everything(
+        plans.replan(lent | {w.lent_mask: str(tmp_path / "small.png"), w.lent_part: str(tmp_path / "part.png")})
+    )
+    assert refused[w.plan] is None and "error-card" in refused[w.plan_facts]
 
 
 def test_painting_shows_steps_then_the_result(desks, values):

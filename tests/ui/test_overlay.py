@@ -1,3 +1,4 @@
+import cv2
 import numpy as np
 import pytest
 
@@ -45,6 +46,17 @@ def test_overlay_marks_the_mask_and_leaves_the_input_alone(picture, close_up):
         assert drawn.shape == picture.shape
         changed = (drawn != picture).any(axis=2)
         assert changed[mask].all() and not changed[95, 127]
+
+
+def test_overlay_dashes_where_the_mask_lay_before(picture):
+    mask, before = np.zeros(picture.shape[:2], bool), np.zeros(picture.shape[:2], bool)
+    mask[20:40, 20:40] = before[60:90, 20:60] = True
+    plain, dashed = (
+        overlay.plan_overlay(picture, foreground=mask, region=mask, mask=mask, before=b) for b in (None, before)
+    )
+    changed = (plain != dashed).any(axis=2)
+    edge = cv2.morphologyEx(before.astype(np.uint8), cv2.MORPH_GRADIENT, np.ones((9, 9), np.uint8)) > 0
+    assert changed.any() and not (changed & ~edge).any()
 
 
 def test_strokes_become_a_mask_of_the_original_size():

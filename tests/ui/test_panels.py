@@ -84,6 +84,13 @@ def test_errors_are_explained_by_field(field, key):
     assert panels.error_key(field) == key
 
 
+def test_an_unsure_place_and_a_moved_mask_are_told():
+    sure = panels.plan_facts(0.1, 100, [], "en", confidence=0.9)
+    unsure = panels.plan_facts(0.1, 100, [], "en", confidence=0.3, moved=True)
+    assert "90% sure" in sure and "unsure" not in sure.replace("90% sure", "") and "before alignment" not in sure
+    assert 'class="unsure"' in unsure and "30% sure" in unsure and "before alignment" in unsure
+
+
 def test_progress_stays_inside_its_bar():
     assert 'aria-valuenow="100"' in panels.status("x", "en", fraction=7)
     assert 'aria-valuenow="0"' in panels.status("x", "en", fraction=-1)
