@@ -45,7 +45,7 @@ def _slider(words: Words, key: str, field_name: str, value: float, step: float, 
 
 
 def _file(words: Words, key: str, **more: Any) -> gr.File:
-    file = gr.File(label=say(key), file_types=["image"], height=96, **more)
+    file = gr.File(label=say(key), file_types=UPLOAD_TYPES, height=84, buttons=[], elem_classes="drop-file", **more)
     return words.add(file, label=key)
 
 
@@ -87,7 +87,14 @@ def part_card(words: Words, thumbnails: list[tuple[Any, str]]) -> dict[str, Any]
             visible=bool(thumbnails),
             elem_id="examples",
         )
-        upload = gr.File(label=say("upload.label"), file_types=UPLOAD_TYPES, height=84, buttons=[], elem_id="upload")
+        upload = gr.File(
+            label=say("upload.label"),
+            file_types=UPLOAD_TYPES,
+            height=84,
+            buttons=[],
+            elem_id="upload",
+            elem_classes="drop-file",
+        )
         words.add(upload, label="upload.label")
         facts = _html(panels.quiet("part.none", DEFAULT_LANGUAGE))
     return {"gallery": gallery, "upload": upload, "part_facts": facts}

@@ -111,7 +111,7 @@ def make_plan(studio: Any, request: PlanRequest) -> Any:
         seed=request.seed,
     )
     if outline is not None:
-        plan.notes[:] = [*outline.notes, *(note for note in plan.notes if note != GIVEN_FOREGROUND)]
+        plan.notes[:] = [note for note in (*outline.notes, *plan.notes) if note != GIVEN_FOREGROUND]
     return plan
 
 
