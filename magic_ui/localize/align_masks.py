@@ -58,8 +58,10 @@ class Matcher:
             )
             moved = cv2.resize(grid.astype(np.uint8), target.foreground.shape[::-1], interpolation=cv2.INTER_NEAREST)
             return Transfer(moved > 0, 0.5, ["The mask was moved as MAGIC published it: it tells no confidence."])
-        known = {id(look.image): look.features for look in (reference, target)}
-        features = None if reference.features is None else lambda image: known[id(image)]
+        features: Features | None = None
+        if reference.features is not None and target.features is not None:
+            known = {id(reference.image): reference.features, id(target.image): target.features}
+            features = lambda image: known[id(image)]  # noqa: E731
         return transfer_mask(
             Reference(reference.image, reference.mask, reference.foreground),
             target.image,

@@ -161,9 +161,10 @@ def _load(folder: Path) -> tuple[Any, Any]:
         image_processor=ViTImageProcessorPil.from_pretrained(folder, local_files_only=True),
         tokenizer=CLIPTokenizer.from_pretrained(folder, local_files_only=True),
     )
-    model, report = CLIPSegForImageSegmentation.from_pretrained(
+    loaded: Any = CLIPSegForImageSegmentation.from_pretrained(
         folder, local_files_only=True, use_safetensors=True, output_loading_info=True
     )
+    model, report = loaded
     if missing := sorted(report["missing_keys"]):
         raise ValueError(f"it lacks the weight {missing[0]}")
     return processor, model.float().eval().requires_grad_(False)

@@ -98,8 +98,8 @@ def place_by_matches(mask: Mask, matches: Iterable[Match], foreground: Mask, *, 
 def _read_match(entry: Any, place: str) -> Match:
     if not isinstance(entry, dict):
         raise InputError("match_json", f"{place} must be an object with normal_img, defect_img and best_x, best_y.")
-    numbers = [entry.get(key) for key in ("region_idx", "best_x", "best_y")]
-    names = [entry.get(key) for key in ("normal_img", "defect_img")]
+    numbers: list[Any] = [entry.get(key) for key in ("region_idx", "best_x", "best_y")]
+    names: list[Any] = [entry.get(key) for key in ("normal_img", "defect_img")]
     if not all(isinstance(name, str) and name for name in names):
         raise InputError("match_json", f"{place} must name its normal_img and its defect_img.")
     if not all(isinstance(n, int) and not isinstance(n, bool) and n >= 0 for n in numbers):

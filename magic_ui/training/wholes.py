@@ -129,10 +129,11 @@ def _random_square(whole: Whole, foreground: np.ndarray, generator: np.random.Ge
     if whole.fills_frame:
         room = foreground.shape[0]
         side = int(room * generator.uniform(0.6, 1.0))
-        return Square(*(int(generator.integers(0, room - side + 1)) for _ in range(2)), side)
+        x, y = generator.integers(0, room - side + 1, 2)
+        return Square(int(x), int(y), side)
     square = square_around(foreground, float(generator.choice([0.12, generator.uniform(0.0, 0.6)])))
-    shift = 0.06 * square.side
-    return Square(*(int(corner + generator.uniform(-shift, shift)) for corner in (square.x, square.y)), square.side)
+    right, down = generator.uniform(-0.06, 0.06, 2) * square.side
+    return Square(int(square.x + right), int(square.y + down), square.side)
 
 
 def _nearest(labels: np.ndarray, square: Square, size: int) -> np.ndarray:

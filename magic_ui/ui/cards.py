@@ -7,6 +7,7 @@ from typing import Any
 import gradio as gr
 
 from magic_ui.ui import panels
+from magic_ui.ui.overlay import BRUSHES
 from magic_ui.ui.settings import RANGES, STRENGTH_CHOICES, SWEEP_STRENGTHS
 from magic_ui.ui.strings import DEFAULT_LANGUAGE, LANGUAGES, say
 from magic_ui.ui.words import Built, Words
@@ -15,6 +16,11 @@ UPLOAD_TYPES = [".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp", ".gif
 _LANGUAGE_NAMES = {"en": "English", "zh": "中文"}
 SLIDER_POSITION = 15
 """Percent of the width that shows the picture before: at the middle the handle would hide the defect."""
+
+
+_BRUSHES: list[str | tuple[str, float]] = [
+    f"rgba({red}, {green}, {blue}, 0.75)" for red, green, blue in BRUSHES.values()
+]
 
 
 def _heading(words: Words, key: str, number: int | None) -> None:
@@ -162,7 +168,7 @@ def stage_card(words: Words) -> dict[str, Any]:
             layers=False,
             height=600,
             format="png",
-            brush=gr.Brush(default_size=14, colors=["rgba(255, 112, 26, 0.75)"], color_mode="fixed"),
+            brush=gr.Brush(default_size=14, colors=_BRUSHES, default_color=_BRUSHES[0], color_mode="fixed"),
             eraser=gr.Eraser(default_size=18),
             buttons=["fullscreen"],
             elem_id="editor",

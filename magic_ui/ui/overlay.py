@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +15,9 @@ Box = tuple[int, int, int, int]
 
 MASK_COLOR = (255, 112, 26)
 REGION_COLOR = (38, 120, 235)
+BRUSHES = {"mask": MASK_COLOR, "keep": (34, 160, 84), "drop": (126, 70, 200)}
+"""The editor's fixed brushes: what is repainted, what is part, what is ground."""
+
 OUTLINE_LIGHT = (255, 255, 255)
 OUTLINE_DARK = (16, 20, 19)
 VIEW_SIDE = 1024
@@ -130,18 +135,33 @@ def mask_picture(mask: Mask, limit: int = 512) -> Pixels:
     return np.repeat((small.astype(np.uint8) * 255)[..., None], 3, axis=2)
 
 
-def strokes_to_mask(layers: list[NDArray], size: tuple[int, int]) -> Mask:
-    """The user's brush strokes as a mask of the original picture.
+@dataclass(frozen=True)
+class Strokes:
+    """What the brush said, each bool [H, W]: repaint here, this is the part, this is ground."""
+
+    mask: Mask
+    keep: Mask
+    drop: Mask
+
+
+def read_strokes(layers: list[NDArray], size: tuple[int, int]) -> Strokes:
+    """The user's brush strokes by colour, as masks of the original picture.
 
     Args:
         layers: RGBA uint8 [h, w, 4] layers of the drawing, at the proxy's size.
         size: (H, W) of the original; the strokes are resized to it by nearest neighbour.
     """
-    alphas = [np.asarray(layer)[..., 3] for layer in layers if layer is not None and np.ndim(layer) == 3]
-    if not alphas:
-        return np.zeros(size, bool)
-    strongest = np.maximum.reduce(alphas)
-    return cv2.resize(strongest, (size[1], size[0]), interpolation=cv2.INTER_NEAREST) > 0
+    colors = np.array(list(BRUSHES.values()), np.float32)
+    found = {name: np.zeros(size, bool) for name in BRUSHES}
+    for layer in layers:
+        if layer is None or np.ndim(layer) != 3:
+            continue
+        pixels = cv2.resize(np.asarray(layer), (size[1], size[0]), interpolation=cv2.INTER_NEAREST)
+        painted = pixels[..., 3] > 0
+        nearest = ((pixels[painted][:, None, :3].astype(np.float32) - colors) ** 2).sum(-1).argmin(-1)
+        for index, name in enumerate(BRUSHES):
+            found[name][painted] |= nearest == index
+    return Strokes(**found)
 
 
 def _fit(mask: Mask, shape: tuple[int, ...]) -> Mask:

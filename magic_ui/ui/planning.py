@@ -14,7 +14,8 @@ from magic_ui.errors import InputError
 from magic_ui.images import decode_image, load_mask
 from magic_ui.instruction import parse_instruction
 from magic_ui.instruction.prompt import describe
-from magic_ui.localize.foreground import TEXTURES
+from magic_ui.localize.correction import correct_foreground
+from magic_ui.localize.foreground import TEXTURES, Foreground
 from magic_ui.ui import overlay, panels
 from magic_ui.ui.layout import Widgets
 from magic_ui.ui.notes import translate_note
@@ -22,6 +23,7 @@ from magic_ui.ui.parts import Example, Part, open_example, open_upload, thumbnai
 from magic_ui.ui.settings import check_number
 from magic_ui.ui.strings import as_language, say
 
+CORRECTED = "The outline was corrected with your strokes."
 GIVEN_FOREGROUND = "The given foreground is used."
 MASK_SHAPES = ("defect", "region")
 MASK_SOURCES = ("auto", "band", "clipseg")
@@ -41,6 +43,7 @@ class PlanRequest:
     seed: int = 0
     drawn: overlay.Mask | None = None
     lent: tuple[overlay.Pixels | None, overlay.Mask] | None = None
+    marks: tuple[overlay.Mask, overlay.Mask] | None = None
 
     @classmethod
     def checked(
@@ -55,6 +58,7 @@ class PlanRequest:
         seed: Any = 0,
         drawn: overlay.Mask | None = None,
         lent: tuple[overlay.Pixels | None, overlay.Mask] | None = None,
+        marks: tuple[overlay.Mask, overlay.Mask] | None = None,
     ) -> PlanRequest:
         """Build from raw values.
 
@@ -75,12 +79,13 @@ class PlanRequest:
             seed=require_seed(seed),
             drawn=drawn,
             lent=lent,
+            marks=marks,
         )
 
     @property
     def key(self) -> tuple[Any, ...]:
         """Equal keys give equal plans."""
-        pixels = [self.drawn, *(self.lent or ())]
+        pixels = [self.drawn, *(self.lent or (None, None)), *(self.marks or (None, None))]
         drawn = [b"" if array is None else hashlib.sha256(array.tobytes()).digest() for array in pixels]
         settings = (self.instruction, self.mask_source, self.mask_shape, self.band_width, self.align, self.seed)
         return (self.part.identity, *settings, *drawn)
@@ -99,6 +104,9 @@ def make_plan(studio: Any, request: PlanRequest) -> Any:
     part = request.part
     textured = any(spec.category in TEXTURES for spec in parse_instruction(request.instruction))
     outline = None if textured else part.outline()
+    if request.marks is not None:
+        former = part.outline().mask
+        outline = Foreground(correct_foreground(part.pixels, former, *request.marks), "user", [CORRECTED])
     plan = studio.plan(
         part.pixels,
         request.instruction,
@@ -205,12 +213,14 @@ class PlanDesk:
         """The page's values, checked; raises ``InputError``."""
         w = self.w
         part = values[w.part]
-        source, drawn, lent = values[w.source], None, None
+        source, drawn, lent, marks = values[w.source], None, None, None
         if source == "library" and part is not None:
             lent = _read_lent(values[w.lent_mask], values[w.lent_part])
         if source == "draw" and part is not None:
             layers = (values[w.editor] or {}).get("layers") or []
-            drawn = overlay.strokes_to_mask(layers, part.pixels.shape[:2])
+            strokes = overlay.read_strokes(layers, part.pixels.shape[:2])
+            marks = (strokes.keep, strokes.drop) if strokes.keep.any() or strokes.drop.any() else None
+            drawn = strokes.mask if strokes.mask.any() or marks is None else None
         return PlanRequest.checked(
             part,
             instruction=values[w.instruction],
@@ -221,6 +231,7 @@ class PlanDesk:
             seed=values[w.shape_seed],
             drawn=drawn,
             lent=lent,
+            marks=marks,
         )
 
     @property

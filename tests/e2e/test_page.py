@@ -150,7 +150,7 @@ def test_the_brush_makes_the_mask(visit):
     tab = visit("en")
     tab.click("#mask-source >> text=My brush")
     tab.wait_for_selector("#editor canvas")
-    tab.wait_for_selector("#plan-facts >> text=Brush over")
+    tab.wait_for_selector("#plan-facts >> text=Brush orange")
     canvas = tab.locator("#editor canvas").first
     canvas.scroll_into_view_if_needed()
     tab.wait_for_timeout(1000)

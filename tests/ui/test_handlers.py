@@ -169,11 +169,22 @@ def test_bad_plan_options_are_refused(part_picture, options):
 def test_the_brush_becomes_the_mask(desks, values, part_picture):
     plans, _ = desks
     layer = np.zeros((*part_picture.shape[:2], 4), np.uint8)
-    layer[50:60, 70:90, 3] = 255
+    layer[50:60, 70:90] = (255, 112, 26, 255)
     w = plans.w
     drawn = values | {w.source: "draw", w.editor: {"background": part_picture, "layers": [layer], "composite": None}}
     shown = everything(plans.replan(drawn))
     assert np.array_equal(shown[w.plan].plan.mask, layer[..., 3] > 0)
+    marked = layer.copy()
+    marked[100:104, 20:40] = (34, 160, 84, 255)
+    both = plans.request(drawn | {w.editor: {"layers": [marked]}})
+    assert both.drawn is not None and both.marks[0].sum() == 80 and not both.marks[1].any()
+    assert both.key != plans.request(drawn).key
+    only = marked * (marked[..., :1] == 34)
+    outlined = plans.request(drawn | {w.editor: {"layers": [only]}})
+    assert outlined.drawn is None and outlined.marks is not None
+    shown = everything(plans.replan(drawn | {w.editor: {"layers": [only]}}))
+    assert any("corrected" in note for note in shown[w.plan].plan.notes)
+    assert shown[w.plan].plan.foreground[100:104, 20:40].all()
     nothing = everything(plans.replan(values | {w.source: "draw"}))
     assert nothing[w.plan] is None and "Brush" in nothing[w.plan_facts]
 

@@ -61,15 +61,25 @@ def test_overlay_dashes_where_the_mask_lay_before(picture):
 
 def test_strokes_become_a_mask_of_the_original_size():
     first, second = (np.zeros((50, 100, 4), np.uint8) for _ in range(2))
-    first[10, 20, 3], second[30, 40, 3] = 200, 1
-    mask = overlay.strokes_to_mask([first, None, second], (100, 200))
+    first[10, 20], second[30, 40] = (*overlay.BRUSHES["mask"], 200), (*overlay.BRUSHES["mask"], 1)
+    mask = overlay.read_strokes([first, None, second], (100, 200)).mask
     assert mask.shape == (100, 200) and mask.sum() == 8
     assert mask[20:22, 40:42].all() and mask[60:62, 80:82].all()
 
 
 @pytest.mark.parametrize("layers", [[], [None]])
 def test_no_strokes_give_an_empty_mask(layers):
-    assert not overlay.strokes_to_mask(layers, (10, 12)).any()
+    strokes = overlay.read_strokes(layers, (10, 12))
+    assert not (strokes.mask | strokes.keep | strokes.drop).any()
+
+
+def test_the_brushs_color_says_what_it_means():
+    layer = np.zeros((20, 30, 4), np.uint8)
+    for index, color in enumerate(overlay.BRUSHES.values()):
+        layer[5:10, 10 * index : 10 * index + 5] = (*color, 190)
+    strokes = overlay.read_strokes([layer], (40, 60))
+    for index, mask in enumerate((strokes.mask, strokes.keep, strokes.drop)):
+        assert mask.sum() == 100 and mask[10:20, 20 * index : 20 * index + 10].all()
 
 
 def test_mask_picture_is_black_and_white():
