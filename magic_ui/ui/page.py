@@ -124,6 +124,9 @@ def _wire_plan(page: gr.Blocks, w: Widgets, desk: PlanDesk) -> None:
     )  # fmt: skip
 
 
+_LATER = "(...values) => new Promise((done) => setTimeout(() => done(values), 200))"
+
+
 def _wire_paint(w: Widgets, desk: PaintDesk) -> None:
     running = []
     for button, handler in ((w.go, desk.paint), (w.compare, desk.compare)):
@@ -134,26 +137,20 @@ def _wire_paint(w: Widgets, desk: PaintDesk) -> None:
         running.append(
             begun.then(handler, desk.inputs, desk.outputs, concurrency_id=PAINTERS, concurrency_limit=1, **_QUIET)
         )
-    gr.on(
+    sent = [w.language, w.shown]
+    freed = [w.status, w.live_status, w.live_group, w.go, w.compare, w.stop, w.result_body, w.result_empty]
+    freed += [w.slider, w.result_side]
+    halt = gr.on(
         [w.stop.click, w.stop_here.click],
-        desk.stopped,
-        [w.language, w.shown],
-        [
-            w.status,
-            w.live_status,
-            w.live_group,
-            w.go,
-            w.compare,
-            w.stop,
-            w.result_body,
-            w.result_empty,
-            w.slider,
-            w.result_side,
-        ],
+        desk.stopping,
+        w.language,
+        [w.status, w.live_status, w.stop],
         cancels=running,
         queue=False,
         **_QUIET,
     )
+    # Twice: the painting may not have been sent when the first cancels it, and its last update may come late.
+    halt.then(desk.stopped, sent, freed, cancels=running, queue=False, js=_LATER, **_QUIET)
     w.dice.click(None, None, w.seed, js="() => studioPage.dice()", **_QUIET)
     w.strip.select(desk.open_result, [w.shown, w.result_view, w.language], desk.result_outputs, queue=False, **_QUIET)
     gr.on(

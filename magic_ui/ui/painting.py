@@ -87,8 +87,13 @@ class PaintDesk:
         """Paint the same defect at the chosen strengths."""
         yield from self._run(values, compare=True)
 
+    def stopping(self, language: str) -> Updates:
+        """Stop was pressed: heard, but the painting's last picture may still be on its way."""
+        text = panels.status(say("status.stopping", language), language, tone="busy")
+        return self._say(text) | {self.w.stop: gr.update(interactive=False)}
+
     def stopped(self, language: str, shown: Shown | None) -> Updates:
-        """Stop was pressed: the painting is cancelled, the last finished result comes back."""
+        """The painting is cancelled; the last finished result comes back."""
         text = panels.status(say("status.stopped", language), language)
         return self._busy(False) | self._say(text) | self._body(shown is not None)
 

@@ -116,8 +116,7 @@ def test_the_keyboard_paints_and_stop_stops(visit):
     tab.press("#steps input[type=number]", "Tab")
     tab.focus("#instruction textarea")
     tab.keyboard.press("Control+Enter")
-    tab.wait_for_selector("#status >> text=/Step \\d+ of/")
-    tab.click("#stop-button")
+    tab.click("#stop-button")  # at once: a fast machine is soon done
     tab.wait_for_selector("#status >> text=Stopped")
     assert not tab.is_visible("#live-group")
     tab.check("#auto input")

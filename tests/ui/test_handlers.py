@@ -286,6 +286,7 @@ def test_closing_the_handler_closes_the_painter(desks, values, studio, frames):
 def test_stopping_brings_the_last_result_back(desks, values):
     _, paints = desks
     w = paints.w
+    assert not paints.stopping("zh")[w.stop]["interactive"] and w.go not in paints.stopping("zh")
     nothing = paints.stopped("zh", None)
     assert "已停止" in nothing[w.status] and nothing[w.result_empty]["visible"]
     shown = Shown([object()], None, 1.0)
