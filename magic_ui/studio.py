@@ -11,20 +11,18 @@ import numpy as np
 from PIL import Image
 
 from . import records
-from .checks import require_choice, require_number, require_seed, require_text
+from .checks import require_number, require_seed, require_text
 from .errors import InputError
-from .images import decode_image, load_mask
-from .instruction import DefectSpec, build_prompt, parse_instruction
-from .localize import Plan, make_plan
-from .localize.matching import Features
+from .images import decode_image
+from .instruction import DefectSpec, build_prompt
+from .localize import Plan
 from .paint.checkpoint import Checkpoint, load_checkpoint
 from .paint.composite import is_weak, mean_change, refine_mask
 from .paint.features import UNetFeatures
 from .paint.options import SamplerOptions, check_options
 from .paint.painter import Canvas, Crop, make_crops, paint, text_agreement
+from .planning import draw_plan
 
-MASK_SOURCES = ("auto", "band", "clipseg")
-MASK_SHAPES = ("defect", "region", "library")
 MAX_IMAGES = 16
 MAX_CANVASES = 64
 
@@ -64,69 +62,6 @@ class _Order:
     feather: float
     negative_prompt: str
     request: dict[str, Any]
-
-
-def draw_plan(
-    image: Any,
-    instruction: str,
-    *,
-    mask_source: str | np.ndarray = "auto",
-    mask_shape: str = "defect",
-    align: bool = True,
-    reference: Any = None,
-    foreground: np.ndarray | None = None,
-    band_width: float = 0.25,
-    pixels_per_mm: float | None = None,
-    seed: int = 0,
-    features: Features | None = None,
-) -> Plan:
-    """:meth:`DefectStudio.plan` without a checkpoint: its targets' prompts are still empty.
-
-    ``features`` gives dense features of a picture, uint8 [H, W, 3] → float32 [h, w, C]; a reference is aligned with
-    them, or by the objects' frames alone.
-    """
-    decoded = decode_image(image)
-    height, width = decoded.pixels.shape[:2]
-    drawn = None
-    if not isinstance(mask_source, str):
-        drawn, mask_source = load_mask(mask_source, (height, width), field="mask_source"), "auto"
-    else:
-        require_choice("mask_source", mask_source, MASK_SOURCES)
-    require_choice("mask_shape", mask_shape, MASK_SHAPES)
-    if foreground is not None:
-        foreground = load_mask(foreground, (height, width), field="foreground")
-    if pixels_per_mm is not None:
-        pixels_per_mm = float(require_number("pixels_per_mm", pixels_per_mm, 0.01, 10_000))
-    plan = make_plan(
-        decoded.pixels,
-        parse_instruction(instruction),
-        alpha=decoded.alpha,
-        foreground=foreground,
-        mask_source=mask_source,
-        mask_shape=mask_shape,
-        drawn_mask=drawn,
-        align=bool(align),
-        reference=_read_reference(reference),
-        features=features,
-        band_width=float(require_number("band_width", band_width, 0.1, 0.5)),
-        pixels_per_mm=pixels_per_mm,
-        seed=require_seed(seed),
-    )
-    plan.notes[:0] = decoded.notes
-    plan.options = {**plan.options, "instruction": require_text("instruction", instruction)}
-    return plan
-
-
-def _read_reference(reference: Any) -> tuple[np.ndarray | None, np.ndarray] | None:
-    if reference is None:
-        return None
-    if not isinstance(reference, (tuple, list)) or len(reference) != 2:
-        raise InputError("reference", "give a pair: the defective picture (or None) and its mask.")
-    picture, mask = reference
-    if picture is None:
-        return None, load_mask(mask, None, field="reference")
-    pixels = decode_image(picture, field="reference").pixels
-    return pixels, load_mask(mask, pixels.shape[:2], field="reference")
 
 
 class DefectStudio:
@@ -170,7 +105,8 @@ class DefectStudio:
             mask_shape: ``defect`` (the defect's own form), ``region`` (all of the place), ``library``.
             align: keep the mask on object and region (CAMA), or move ``reference``'s mask to the matching place.
             reference: ``(defect_image, defect_mask)`` for CAMA; with ``mask_shape="library"`` its mask is the one
-                placed, and the picture may be None: the mask is then slid into the sentence's place.
+                placed, and the picture may be None: the mask is then slid into the sentence's place. Or a folder of
+                masks: ``seed`` draws one, of the named defect's own folders where there are any.
             foreground: the object, bool [H, W], where the caller knows better.
             band_width: share of the object that an image-frame word means, 0.1–0.5.
             pixels_per_mm: scale of the picture, so that millimetres in the sentence become pixels.

@@ -179,3 +179,17 @@ def test_a_reference_is_aligned_with_the_checkpoints_own_features(studio, part):
     plan = studio.plan(part[:, ::-1], "rust", mask_shape="library", reference=(part, mask))
     assert plan.mask.any() and any("reference" in note for note in plan.notes)
     assert studio.generate(plan, num_inference_steps=2)[0].image.size == (200, 160)
+
+
+def test_a_folder_lends_a_mask_that_the_seed_draws(studio, part, tmp_path):
+    for size in (4, 9, 16):
+        mask = np.zeros((100, 100), np.uint8)
+        mask[20 : 20 + size, 70:76] = 255
+        Image.fromarray(mask).save(tmp_path / f"{size}.png")
+    plans = [studio.plan(part, "rust", mask_shape="library", reference=tmp_path, seed=seed) for seed in (0, 1, 2, 3, 0)]
+    assert len({int(plan.mask.sum()) for plan in plans}) > 1
+    assert np.array_equal(plans[0].mask, plans[4].mask)
+    for plan in plans:
+        assert not (plan.mask & ~plan.foreground).any()
+    with pytest.raises(InputError, match="library"):
+        studio.plan(part, "rust", reference=tmp_path)

@@ -16,8 +16,11 @@ Checkpoint = Annotated[
     str, typer.Option("--checkpoint", help="Registry name or StableDiffusionInpaintPipeline folder.")
 ]
 Output = Annotated[Path, typer.Option("--output", "-o", help="Folder for the results.")]
-MaskSource = Annotated[str, typer.Option("--mask-source", help="auto, band, or a mask file (white: repaint).")]
+MaskSource = Annotated[str, typer.Option("--mask-source", help="auto, band, clipseg, or a mask file (white: repaint).")]
 MaskShape = Annotated[str, typer.Option("--mask-shape", help="defect or region.")]
+Library = Annotated[
+    Path | None, typer.Option("--mask-library", help="Folder of masks: one is drawn by the seed and placed.")
+]
 Align = Annotated[bool, typer.Option("--align/--no-align", "--CAMA/--no-CAMA", help="Keep the mask on the object.")]
 BandWidth = Annotated[
     float, typer.Option("--band-width", help="Share of the object an image-frame word means, 0.1–0.5.")

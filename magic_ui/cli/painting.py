@@ -19,6 +19,7 @@ from .options import (
     Guidance,
     ImageArgument,
     InstructionArgument,
+    Library,
     MaskShape,
     MaskSource,
     NoiseScale,
@@ -39,6 +40,7 @@ def mask(
     output: Output = Path("out"),
     mask_source: MaskSource = "auto",
     mask_shape: MaskShape = "defect",
+    mask_library: Library = None,
     align: Align = True,
     band_width: BandWidth = 0.25,
     pixels_per_mm: Scale = None,
@@ -46,10 +48,12 @@ def mask(
     seed: Seed = 0,
 ) -> None:
     """Write the mask, region and foreground of a sentence on a picture; loads no checkpoint."""
-    from ..studio import draw_plan
+    from ..planning import draw_plan
 
     plan = draw_plan(
-        image, instruction, **_place(image, mask_source, mask_shape, align, band_width, pixels_per_mm, foreground, seed)
+        image,
+        instruction,
+        **_place(image, mask_source, mask_shape, mask_library, align, band_width, pixels_per_mm, foreground, seed),
     )
     for name, pixels in (("mask", plan.mask), ("region", plan.region), ("foreground", plan.foreground)):
         write_png(output / f"{image.stem}_{name}.png", pixels)
@@ -88,6 +92,7 @@ def generate(
     num_images: Annotated[int, typer.Option("--num-images", "-n")] = 1,
     mask_source: MaskSource = "auto",
     mask_shape: MaskShape = "defect",
+    mask_library: Library = None,
     align: Align = True,
     band_width: BandWidth = 0.25,
     pixels_per_mm: Scale = None,
@@ -154,7 +159,8 @@ def generate(
                 "match_json": match_json,
                 "place": {
                     "mask_source": mask_source,
-                    "mask_shape": mask_shape,
+                    "mask_shape": mask_shape if mask_library is None else "library",
+                    "reference": mask_library,
                     "align": align,
                     "band_width": band_width,
                     "pixels_per_mm": pixels_per_mm,
@@ -175,7 +181,9 @@ def generate(
     if not sentence:
         raise InputError("instruction", "say in a sentence what to draw and where.")
     plan = studio.plan(
-        image, sentence, **_place(image, mask_source, mask_shape, align, band_width, pixels_per_mm, foreground, seed)
+        image,
+        sentence,
+        **_place(image, mask_source, mask_shape, mask_library, align, band_width, pixels_per_mm, foreground, seed),
     )
     if prompt:
         for target in plan.targets:
@@ -198,6 +206,7 @@ def sweep(
     strengths: Annotated[str, typer.Option("--strengths", help="Comma-separated, each 0–1.")] = "0.1,0.4,0.7,1.0",
     mask_source: MaskSource = "auto",
     mask_shape: MaskShape = "defect",
+    mask_library: Library = None,
     align: Align = True,
     band_width: BandWidth = 0.25,
     pixels_per_mm: Scale = None,
@@ -221,7 +230,9 @@ def sweep(
         ) from None
     studio = DefectStudio.from_pretrained(checkpoint)
     plan = studio.plan(
-        image, instruction, **_place(image, mask_source, mask_shape, align, band_width, pixels_per_mm, foreground, seed)
+        image,
+        instruction,
+        **_place(image, mask_source, mask_shape, mask_library, align, band_width, pixels_per_mm, foreground, seed),
     )
     results = studio.sweep(
         plan,
@@ -282,6 +293,7 @@ def _place(
     image: Path,
     mask_source: str,
     mask_shape: str,
+    mask_library: Path | None,
     align: bool,
     band_width: float,
     pixels_per_mm: float | None,
@@ -298,7 +310,8 @@ def _place(
         "mask_source": mask_source
         if mask_source in ("auto", "band", "clipseg")
         else load_mask(Path(mask_source), size, field="mask_source"),
-        "mask_shape": mask_shape,
+        "mask_shape": mask_shape if mask_library is None else "library",
+        "reference": mask_library,
         "align": align,
         "band_width": band_width,
         "pixels_per_mm": pixels_per_mm,

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from transformers import CLIPTokenizer
 
 from magic_ui import InputError
 from magic_ui.localize.clipseg import TextLocator
@@ -16,6 +17,7 @@ from magic_ui.training.clipseg import make_batch, normalize, segmentation_loss, 
 from magic_ui.training.progress import learning_rate, load_state
 from magic_ui.training.queries import absent_parts, all_phrases, draw_query, part_masks
 from magic_ui.training.recipe import ClipSegRecipe, load_recipe
+from magic_ui.training.tokenizer import train_tokenizer
 from magic_ui.training.wholes import Whole, draw_view, load_wholes
 from tests.localize.conftest import draw_screw, paint
 from tests.tiny import tiny_clipseg_recipe
@@ -151,3 +153,17 @@ def test_a_batch_asks_every_picture_the_same_number_of_questions(folder, generat
 def test_the_embedded_recipe_is_read():
     recipe = load_recipe("clipseg-tiny")
     assert isinstance(recipe, ClipSegRecipe) and recipe.resolution % recipe.vision_encoder["patch_size"] == 0
+
+
+@pytest.mark.parametrize("complex_upsampling", [False, True])
+def test_random_weights_start_calm(folder, tmp_path, complex_upsampling):
+    recipe = tiny_clipseg_recipe()
+    recipe.model["use_complex_transposed_convolution"] = complex_upsampling
+    train_tokenizer(all_phrases(), recipe.tokenizer["vocab_size"], 24, tmp_path / "tokenizer")
+    tokenizer = CLIPTokenizer.from_pretrained(tmp_path / "tokenizer")
+    model = clipseg.build_model(recipe, tokenizer)
+    batch = make_batch(load_wholes(folder), recipe.resolution, 4, 4, tokenizer, np.random.default_rng(0))
+    clipseg._settle(model, batch)
+    with torch.no_grad():
+        logits = clipseg._ask(model, batch, 4)
+    assert float(logits.std()) == pytest.approx(1, abs=0.05) and float(logits.mean()) == pytest.approx(-2, abs=0.1)
