@@ -61,6 +61,10 @@ def train_clipseg(
         optimizer.load_state_dict(state["optimizer"])
         average.restore(state["average"])
         first = state["step"]
+    else:
+        batch = make_batch(training, recipe.resolution, 4, 4, tokenizer, np.random.default_rng(recipe.seed))
+        _settle(model, {k: v.to(chosen) for k, v in batch.items()})
+        average = ExponentialMovingAverage(parameters, options["ema_decay"])
     model.train()
     for step in range(first, options["steps"]):
         batch = make_batch(
@@ -195,6 +199,16 @@ def export(recipe: ClipSegRecipe, folder: Path, model: Any, tokenizer: Any, figu
     (folder / "magic_ui.json").write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
     print(f"checkpoint written, SHA-256 {write_checksums(folder)}", flush=True)
     return folder
+
+
+@torch.no_grad()
+def _settle(model: Any, batch: dict[str, torch.Tensor]) -> None:
+    """Bring random weights' logits to a deviation of 1 around -2: CLIPSeg's own start at hundreds."""
+    last: Any = model.decoder.transposed_convolution
+    last = last[-1] if isinstance(last, torch.nn.Sequential) else last
+    logits = _ask(model, batch, 4)
+    last.weight.div_(logits.std())
+    last.bias.fill_(-2 - float(((logits - last.bias) / logits.std()).mean()))
 
 
 def _ask(model: Any, batch: dict[str, torch.Tensor], phrases: int) -> torch.Tensor:
