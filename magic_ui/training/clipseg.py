@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from ..devices import pick_device
 from ..localize.clipseg import segment
 from ..registry import write_checksums
+from .parts import learn_parts
 from .progress import ExponentialMovingAverage, learning_rate, load_state, mixed_precision, save_state
 from .queries import all_phrases, draw_query
 from .recipe import ClipSegRecipe
@@ -62,6 +63,7 @@ def train_clipseg(
         average.restore(state["average"])
         first = state["step"]
     else:
+        learn_parts(model, recipe, training, normalize, state_folder / "parts.pt", chosen)
         batch = make_batch(training, recipe.resolution, 4, 4, tokenizer, np.random.default_rng(recipe.seed))
         _settle(model, {k: v.to(chosen) for k, v in batch.items()})
         average = ExponentialMovingAverage(parameters, options["ema_decay"])

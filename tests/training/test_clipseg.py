@@ -12,7 +12,7 @@ from transformers import CLIPTokenizer
 
 from magic_ui import InputError
 from magic_ui.localize.clipseg import TextLocator
-from magic_ui.training import clipseg
+from magic_ui.training import clipseg, parts
 from magic_ui.training.clipseg import make_batch, normalize, segmentation_loss, train_clipseg
 from magic_ui.training.progress import learning_rate, load_state
 from magic_ui.training.queries import absent_parts, all_phrases, draw_query, part_masks
@@ -153,6 +153,44 @@ def test_a_batch_asks_every_picture_the_same_number_of_questions(folder, generat
 def test_the_embedded_recipe_is_read():
     recipe = load_recipe("clipseg-tiny")
     assert isinstance(recipe, ClipSegRecipe) and recipe.resolution % recipe.vision_encoder["patch_size"] == 0
+
+
+def test_cells_lie_where_their_patches_do():
+    recipe = tiny_clipseg_recipe()
+    side = recipe.resolution // recipe.vision_encoder["patch_size"]
+    rows, cols = np.mgrid[: side * parts.CELLS, : side * parts.CELLS]
+    patches = torch.zeros(1, side * side, parts.CELLS**2 * 2)
+    for row, col in zip(rows.ravel(), cols.ravel(), strict=True):
+        patch = row // parts.CELLS * side + col // parts.CELLS
+        cell = row % parts.CELLS * parts.CELLS + col % parts.CELLS
+        patches[0, patch, 2 * cell : 2 * cell + 2] = torch.tensor([float(row), float(col)])
+    laid = parts.by_cell(patches, 2)[0].numpy()
+    assert np.array_equal(laid[0], rows) and np.array_equal(laid[1], cols)
+
+
+def test_the_encoder_learns_parts_and_goes_on_after_a_kill(folder, tmp_path):
+    recipe = tiny_clipseg_recipe()
+    recipe.training.update(parts_steps=12, parts_batch_size=4, save_every=6, learning_rate=3e-3, warmup=1)
+    train_tokenizer(all_phrases(), recipe.tokenizer["vocab_size"], 24, tmp_path / "tokenizer")
+    tokenizer, wholes = CLIPTokenizer.from_pretrained(tmp_path / "tokenizer"), load_wholes(folder)
+    models = [clipseg.build_model(recipe, tokenizer) for _ in range(2)]
+    losses = []
+
+    def look(pictures):
+        losses.append(len(pictures))
+        if len(losses) == 9:
+            raise KeyboardInterrupt
+        return normalize(pictures)
+
+    with pytest.raises(KeyboardInterrupt):
+        parts.learn_parts(models[0], recipe, wholes, look, tmp_path / "parts.pt", torch.device("cpu"))
+    assert load_state(tmp_path / "parts.pt")["step"] == 6
+    start = {name: value.clone() for name, value in models[1].clip.vision_model.state_dict().items()}
+    parts.learn_parts(models[0], recipe, wholes, normalize, tmp_path / "parts.pt", torch.device("cpu"))
+    parts.learn_parts(models[1], recipe, wholes, normalize, tmp_path / "whole.pt", torch.device("cpu"))
+    resumed, whole = (model.clip.vision_model.state_dict() for model in models)
+    assert all(torch.equal(resumed[name], whole[name]) for name in whole)
+    assert any(not torch.equal(start[name], whole[name]) for name in whole)
 
 
 @pytest.mark.parametrize("complex_upsampling", [False, True])
