@@ -27,7 +27,7 @@ def run_evaluation(
     classifier_steps: int = 1500,
     samples: int = 64,
     seeds: int = 3,
-    strength: float = 0.6,
+    strength: float = 1.0,
     seed: int = 0,
     repeats: int = 5,
 ) -> Findings:

@@ -47,7 +47,7 @@ def paint_sample(
     language: str = "en",
     wording: str | None = None,
     num_images: int = 1,
-    strength: float = 0.6,
+    strength: float = 1.0,
     seed: int = 0,
 ) -> Painted:
     """Paint ``spec`` into the sample's mask.
@@ -72,7 +72,7 @@ def paint_degrees(
     slot: str,
     words: Sequence[str],
     *,
-    strength: float = 0.6,
+    strength: float = 1.0,
     seed: int = 0,
 ) -> list[Painted]:
     """The same defect, mask and seed with each of ``words`` in ``slot`` ("severity", "thickness"), all else unsaid."""

@@ -37,7 +37,7 @@ class Settings:
 
     samples: int = 64
     seeds: int = 3
-    strength: float = 0.6
+    strength: float = 1.0
     seed: int = 0
     repeats: int = 5
 
