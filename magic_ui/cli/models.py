@@ -91,7 +91,9 @@ def evaluate(
     classifier_steps: Annotated[int, typer.Option("--classifier-steps")] = 1500,
     samples: Annotated[int, typer.Option("--samples", help="Defects to paint.")] = 64,
     seeds: Annotated[int, typer.Option("--seeds", help="Pictures of a quarter of them, for diversity.")] = 3,
-    strength: Annotated[float, typer.Option("--strength", "--anomaly-strength", help="0–1; at 1 as strong as in the renders.")] = 1.0,
+    strength: Annotated[
+        float, typer.Option("--strength", "--anomaly-strength", help="0–1; at 1 as strong as in the renders.")
+    ] = 1.0,
     seed: Seed = 0,
     repeats: Annotated[int, typer.Option("--repeats", help="Pictures to time.")] = 5,
 ) -> None:

@@ -22,7 +22,12 @@ def main() -> None:
     parser.add_argument("--classifier-steps", type=int, default=1500)
     parser.add_argument("--samples", type=int, default=64, help="held-out defects to paint")
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--strength", type=float, default=1.0, help="anomaly strength, 0–1; at 1 a change is as strong as in the renders")
+    parser.add_argument(
+        "--strength",
+        type=float,
+        default=1.0,
+        help="anomaly strength, 0–1; at 1 a change is as strong as in the renders",
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--repeats", type=int, default=5, help="pictures to time")
     options = parser.parse_args()
