@@ -1,6 +1,7 @@
 """The sampler beside diffusers' StableDiffusionInpaintPipeline on the same weights: latent difference and time ratio.
 
 python benchmarks/sampler_against_diffusers.py [CHECKPOINT]. Perturbations off, same seed; both in one process, in turn.
+diffusers' pipeline takes four latent channels alone: one with more is measured in its size with random weights.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import argparse
 import statistics
 import time
 from dataclasses import replace
+from typing import Any
 
 import torch
 from diffusers import StableDiffusionInpaintPipeline
@@ -21,6 +23,10 @@ from magic_ui.paint.sampler import Conditioning, sample
 PROMPT = "螺丝头部的细划痕 (thin scratch on the screw head)"
 
 
+def _with_channels(model: Any, **channels: int) -> Any:
+    return type(model).from_config({**model.config, **channels}).eval().requires_grad_(False)
+
+
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -30,7 +36,13 @@ def main() -> None:
     options = parser.parse_args()
     logging.set_verbosity_error()
     checkpoint = load_checkpoint(options.checkpoint, dtype="float32")
-    checkpoint.info = replace(checkpoint.info, conditioning="masked")  # diffusers' pipeline knows no other
+    checkpoint.info = replace(  # diffusers' pipeline knows no other
+        checkpoint.info, conditioning="masked", mask_channel="binary"
+    )
+    if checkpoint.unet.config.in_channels != 9:
+        torch.manual_seed(0)
+        checkpoint.unet = _with_channels(checkpoint.unet, in_channels=9, out_channels=4)
+        checkpoint.vae = _with_channels(checkpoint.vae, latent_channels=4)
     pipeline = StableDiffusionInpaintPipeline(
         vae=checkpoint.vae,
         text_encoder=checkpoint.text_encoder,
