@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +93,15 @@ def defect_odds(pairs: PairSet, weights: dict[str, float]) -> np.ndarray:
     return odds / odds.sum()
 
 
+def find_stage(stages: Sequence[dict[str, Any]], step: int) -> tuple[int, int]:
+    """The stage that a step of the whole run falls in, and its number within that stage."""
+    for index, stage in enumerate(stages):
+        if step < stage["steps"]:
+            return index, step
+        step -= stage["steps"]
+    raise ValueError("the step lies beyond the last stage")
+
+
 def mask_weighted_loss(error: torch.Tensor, mask: torch.Tensor, mask_weight: float, most: float = 20.0) -> torch.Tensor:
     """Mean of ``error`` [N, C, h, w], every sample's mask [N, 1, h, w] weighted up, however thin it is.
 
@@ -118,7 +128,8 @@ def train_diffusion(
 
     ``start_from`` is a checkpoint folder whose weights of equal name and shape are taken over at step 0.
 
-    v-prediction on the noised target, loss weighted towards the mask; the step's random numbers depend on the seed
+    v-prediction on the noised target, loss weighted towards the mask. Every stage of the recipe has a warm-up and a
+    cosine of its own, and draws defects by its ``weights`` or as often as they were rendered. The step's random numbers depend on the seed
     and the step alone, so that a resumed run ends with the same weights.
     """
     from diffusers import DDIMScheduler, UNet2DConditionModel
@@ -147,7 +158,7 @@ def train_diffusion(
     scheduler: Any = DDIMScheduler(**recipe.scheduler)
     alphas_cumprod = scheduler.alphas_cumprod.to(device)
     parameters = [*unet.parameters(), *text_encoder.parameters()]
-    optimizer = torch.optim.AdamW(parameters, lr=options["learning_rate"], weight_decay=1e-2, betas=(0.9, 0.99))
+    optimizer = torch.optim.AdamW(parameters, weight_decay=1e-2, betas=(0.9, 0.99))
     average = ExponentialMovingAverage(parameters, options["ema_decay"])
     first = 0
     if (state := load_state(state_path)) is not None:
@@ -159,19 +170,16 @@ def train_diffusion(
     unet.train()
     text_encoder.train()
     running = None
-    refining, odds = options.get("refine_steps", 0), defect_odds(pairs, options.get("refine_weights", {}))
-    steps = options["steps"] + refining
+    stages = options["stages"]
+    odds = [defect_odds(pairs, stage["weights"]) if "weights" in stage else None for stage in stages]
+    steps = sum(stage["steps"] for stage in stages)
     for step in range(first, steps):
-        late = step >= options["steps"]
-        batch = make_batch(
-            pairs, data, vae, recipe, np.random.default_rng([recipe.seed, 3, step]), odds if late else None
-        )
+        index, within = find_stage(stages, step)
+        batch = make_batch(pairs, data, vae, recipe, np.random.default_rng([recipe.seed, 3, step]), odds[index])
         generator = torch.Generator().manual_seed(recipe.seed * 1_000_003 + step)
         for group in optimizer.param_groups:
-            group["lr"] = (
-                learning_rate(step - options["steps"], refining, options["refine_learning_rate"], options["warmup"])
-                if late
-                else learning_rate(step, options["steps"], options["learning_rate"], options["warmup"])
+            group["lr"] = learning_rate(
+                within, stages[index]["steps"], stages[index]["learning_rate"], options["warmup"]
             )
         target, condition, mask = (batch[k].to(device) for k in ("target", "condition", "mask"))
         tokens = tokenizer(

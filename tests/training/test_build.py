@@ -105,9 +105,7 @@ def recipe():
             "save_every": 2,
         },
         diffusion_training={
-            "steps": 4,
             "batch_size": 2,
-            "learning_rate": 1e-3,
             "warmup": 2,
             "ema_decay": 0.9,
             "caption_dropout": 0.1,
@@ -117,9 +115,10 @@ def recipe():
             "masked_share": 0.3,
             "masked_identity_share": 0.5,
             "save_every": 2,
-            "refine_steps": 1,
-            "refine_learning_rate": 1e-3,
-            "refine_weights": {"scratch": 3.0},
+            "stages": [
+                {"steps": 4, "learning_rate": 1e-3},
+                {"steps": 1, "learning_rate": 1e-3, "weights": {"scratch": 3.0}},
+            ],
         },
         card={
             "conditioning": "normal",
