@@ -3,7 +3,9 @@
 Foreground: IoU of the embedded segmenter with the given masks of the normal parts. Region: on the chosen third of every
 defect class (by file name), with the published caption as the instruction, how much of the true mask the region covers
 and how large it is beside the object; by every mask source. Head end: the true defect lies on the side of the axis that
-its class says. Then milliseconds of a preview at the pictures' own size.
+its class says. Milliseconds of a plan at the pictures' own size, from the bare picture and with the outline known, as
+the page has it from the second keystroke on. The sheet shows 40 parts, failures first: region green, true defect red,
+and with ``--library`` a mask of that folder before (yellow) and after (blue) its alignment with the words.
 """
 
 from __future__ import annotations
@@ -21,9 +23,11 @@ from magic_ui.data.readers import Sample, read_ds_mvtec
 from magic_ui.errors import InputError
 from magic_ui.images import load_mask
 from magic_ui.instruction.parser import parse_instruction
+from magic_ui.instruction.spec import DefectSpec
 from magic_ui.localize import make_plan
 from magic_ui.localize.axis import coordinate, principal_axis
 from magic_ui.localize.foreground import segment_foreground
+from magic_ui.localize.library import draw_from_library
 
 HEAD_SIDE = {"scratch_head": True, "scratch_neck": True, "manipulated_front": False}
 
@@ -34,15 +38,14 @@ def outline(picture: np.ndarray, mask: np.ndarray, color: tuple[int, int, int], 
     cv2.drawContours(picture, contours, -1, color, width)
 
 
-def region_of(sample: Sample, image: np.ndarray, source: str):
-    """Plan with the sample's caption; the folder's name is put first where the caption alone names no defect."""
+def read_caption(sample: Sample) -> list[DefectSpec]:
+    """The sample's caption, parsed; the folder's name is put first where the caption alone names no defect."""
     assert sample.caption is not None
     text = sample.caption.defect_description
     try:
-        specs = parse_instruction(text)
+        return parse_instruction(text)
     except InputError:
-        specs = parse_instruction(f"{sample.defect.replace('_', ' ')}: {text}")
-    return make_plan(image, specs, mask_source=source, mask_shape="region")
+        return parse_instruction(f"{sample.defect.replace('_', ' ')}: {text}")
 
 
 def main() -> None:
@@ -53,6 +56,7 @@ def main() -> None:
     parser.add_argument("--third", type=int, choices=(1, 2), default=1)
     parser.add_argument("--sources", default="auto,band", help="mask sources to compare")
     parser.add_argument("--sheet", type=Path, help="write 40 pictures here, failures first")
+    parser.add_argument("--library", type=Path, help="folder of masks whose alignment the sheet shows")
     options = parser.parse_args()
     samples = read_ds_mvtec(options.data)
     if options.foreground:
@@ -67,6 +71,8 @@ def main() -> None:
             mask = segment_foreground(image).mask
             times.append(time.perf_counter() - started)
             overlaps.append(float((mask & truth).sum() / (mask | truth).sum()))
+        if not overlaps:
+            parser.error(f"{options.foreground} holds no NNN_mask.png of the normal parts")
         low = sum(v < 0.95 for v in overlaps)
         print(f"foreground IoU: mean {np.mean(overlaps):.4f}, least {min(overlaps):.4f}")
         print(f"foreground IoU below 0.95: {low} of {len(overlaps)}")
@@ -82,13 +88,17 @@ def main() -> None:
     rows, heads = [], []
     for source in options.sources.split(","):
         hits: dict[str, list[bool]] = defaultdict(list)
-        shares, times = [], []
+        shares, times, previews = [], [], []
         for sample in chosen:
             image = sample.load_image()
             truth = sample.load_mask()
             started = time.perf_counter()
-            plan = region_of(sample, image, source)
+            specs = read_caption(sample)
+            plan = make_plan(image, specs, mask_source=source, mask_shape="region")
             times.append(time.perf_counter() - started)
+            started = time.perf_counter()
+            make_plan(image, specs, mask_source=source, foreground=plan.foreground)
+            previews.append(time.perf_counter() - started)
             covered = float((plan.region & truth).sum() / truth.sum())
             share = float(plan.region.sum() / plan.foreground.sum())
             hits[sample.defect].append(covered >= 0.5)
@@ -102,19 +112,29 @@ def main() -> None:
         flat = [h for group in hits.values() for h in group]
         print(
             f"{source}: covers half of the true mask in {np.mean(flat):.3f} of {len(flat)}; "
-            f"mean area / object {np.mean(shares):.3f}; plan {1000 * statistics.median(times):.0f} ms (median)"
+            f"mean area / object {np.mean(shares):.3f}; plan {1000 * statistics.median(times):.0f} ms, "
+            f"with the outline known {1000 * statistics.median(previews):.0f} ms (median)"
         )
         print("  " + ", ".join(f"{name} {np.mean(group):.2f}" for name, group in sorted(hits.items())))
     print(f"head end decided rightly: {np.mean(heads):.3f} of {len(heads)}")
     if options.sheet:
-        write_sheet(rows, options.sheet)
+        write_sheet(rows, options.sheet, options.library)
 
 
-def write_sheet(rows: list, path: Path) -> None:
-    """40 pictures, failures first: the region green, the true defect red."""
+def write_sheet(rows: list, path: Path, library: Path | None) -> None:
+    """40 pictures, failures first: the region green, the true defect red; a lent mask yellow, aligned blue."""
     tiles = []
-    for covered, share, _sample, image, truth, plan in sorted(rows, key=lambda row: (row[0] >= 0.5, row[0]))[:40]:
+    for covered, share, sample, image, truth, plan in sorted(rows, key=lambda row: (row[0] >= 0.5, row[0]))[:40]:
         picture = image.copy()
+        if library is not None:
+            specs = read_caption(sample)
+            lent = draw_from_library(library, specs[0].defect, len(tiles))
+            moved = make_plan(
+                image, specs, foreground=plan.foreground, mask_shape="library", reference=(None, lent), seed=len(tiles)
+            )
+            if moved.mask_before is not None:
+                outline(picture, moved.mask_before, (240, 190, 0), 3)
+            outline(picture, moved.mask, (40, 90, 240), 3)
         outline(picture, plan.region, (0, 200, 80), 4)
         outline(picture, truth, (230, 40, 40), 4)
         tile = cv2.resize(picture, (240, 240), interpolation=cv2.INTER_AREA)

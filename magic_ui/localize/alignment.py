@@ -20,8 +20,9 @@ def keep_on_object(
 
     All are bool [H, W] of one size. A mask that lies there with at least ``min_kept`` of its pixels is only
     trimmed; otherwise it is translated as a whole to the nearest place where most of it fits. With
-    ``may_leave`` (class 1: bent, break, burr) it is slid but not trimmed by the foreground. Never empty as
-    long as mask and foreground are not. Returns the mask and notes. Raises ``InputError`` for an empty mask.
+    ``may_leave`` (class 1: bent, break, burr) it is slid but not trimmed by the foreground; a piece that nowhere
+    touches the place is left out, unless none does. Never empty as long as mask and foreground are not. Returns the
+    mask and notes. Raises ``InputError`` for an empty mask.
     """
     if mask.shape != foreground.shape or region.shape != foreground.shape:
         raise InputError("mask", f"its size {mask.shape} is not the foreground's {foreground.shape}.")
@@ -34,15 +35,25 @@ def keep_on_object(
         notes.append("The region lies off the object: the whole object was used.")
     inside = home | region if may_leave else home
     if (mask & inside).sum() >= min_kept * mask.sum():
-        return (mask if may_leave else mask & inside), notes
+        return (_touching(mask, inside, notes) if may_leave else mask & inside), notes
     shift = _best_shift(mask, inside)
     moved = _translate(mask, shift)
     notes.append(f"The mask was moved by {shift[0]:+d}, {shift[1]:+d} pixels onto the object.")
-    kept = moved if may_leave else moved & inside
+    kept = _touching(moved, inside, notes) if may_leave else moved & inside
     if not kept.any():
         kept = _nearest_piece(inside, moved if moved.any() else mask, int(mask.sum()))
         notes.append("It did not fit there: the nearest piece of the region was taken.")
     return kept, notes
+
+
+def _touching(mask: Mask, inside: Mask, notes: list[str]) -> Mask:
+    """The connected pieces that reach into ``inside``; all of them where none does."""
+    _, labels = cv2.connectedComponents(mask.astype(np.uint8), connectivity=8)
+    touching = mask & np.isin(labels, np.unique(labels[mask & inside]))
+    if not touching.any() or (touching == mask).all():
+        return mask
+    notes.append("Pieces that lay beside the place were left out.")
+    return touching
 
 
 def _best_shift(mask: Mask, inside: Mask) -> tuple[int, int]:

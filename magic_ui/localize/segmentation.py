@@ -187,23 +187,23 @@ def _texture(lab: Floats) -> Floats:
     return (4.0 * np.log1p(np.sqrt(variance)))[..., None]
 
 
-def _surface_terms(shape: tuple[int, int], order: int) -> NDArray[np.float64]:
+def _surface_terms(shape: tuple[int, int], order: int) -> NDArray[np.float32]:
     y = np.linspace(-1, 1, shape[0])[:, None] ** np.arange(order + 1)  # [h, order + 1]
     x = np.linspace(-1, 1, shape[1])[:, None] ** np.arange(order + 1)  # [w, order + 1]
     pairs = [(i, j) for i in range(order + 1) for j in range(order + 1 - i)]
-    terms = np.empty((*shape, len(pairs)))
+    terms = np.empty((*shape, len(pairs)), np.float32)
     for index, (i, j) in enumerate(pairs):
         np.multiply(y[:, j, None], x[None, :, i], out=terms[..., index])
     return terms
 
 
-def _fit_surface(features: Floats, where: Mask, terms: NDArray[np.float64]) -> Floats:
+def _fit_surface(features: Floats, where: Mask, terms: NDArray[np.float32]) -> Floats:
     """Iteratively trimmed least squares; an object that touches the border is trimmed away."""
     rows = np.flatnonzero(where.ravel())
     rows = rows[:: max(1, rows.size // 6000)]
     basis = terms.reshape(-1, terms.shape[-1])
     samples = features.reshape(-1, features.shape[-1])[rows].astype(np.float64)
-    design = basis[rows]
+    design = basis[rows].astype(np.float64)
     center = np.median(samples, 0)
     error = np.abs(samples - center)
     keep = np.ones(rows.size, bool)
@@ -212,9 +212,10 @@ def _fit_surface(features: Floats, where: Mask, terms: NDArray[np.float64]) -> F
         keep = (error <= limit).all(-1)
         if keep.sum() < 4 * design.shape[1]:
             return np.broadcast_to(center, features.shape).astype(np.float32)
-        weights = np.linalg.lstsq(design[keep], samples[keep], rcond=None)[0]
+        kept = design[keep]  # the normal equations: terms in −1…1, ten times faster than an SVD of all rows
+        weights = np.linalg.lstsq(kept.T @ kept, kept.T @ samples[keep], rcond=None)[0]
         error = np.abs(samples - design @ weights)
-    return (basis @ weights).reshape(features.shape).astype(np.float32)
+    return (basis @ weights.astype(np.float32)).reshape(features.shape)
 
 
 def _spread(residual: Floats) -> Floats:

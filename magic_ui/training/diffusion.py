@@ -129,8 +129,8 @@ def train_diffusion(
     ``start_from`` is a checkpoint folder whose weights of equal name and shape are taken over at step 0.
 
     v-prediction on the noised target, loss weighted towards the mask. Every stage of the recipe has a warm-up and a
-    cosine of its own, and draws defects by its ``weights`` or as often as they were rendered. The step's random numbers depend on the seed
-    and the step alone, so that a resumed run ends with the same weights.
+    cosine of its own, and draws defects by its ``weights`` or as often as they were rendered. The step's random
+    numbers depend on the seed and the step alone, so that a resumed run ends with the same weights.
     """
     from diffusers import DDIMScheduler, UNet2DConditionModel
     from transformers import CLIPTextConfig, CLIPTextModel

@@ -115,6 +115,15 @@ def test_keep_on_object_slides_and_trims():
     assert left.sum() == 900
 
 
+def test_a_mask_that_may_leave_the_object_loses_pieces_that_touch_nothing():
+    foreground = square(60, 60, 120)
+    bent, stray = square(160, 120), square(5, 5, 4)
+    kept, notes = keep_on_object(bent | stray, foreground, foreground, may_leave=True)
+    assert (kept == bent).all() and notes == ["Pieces that lay beside the place were left out."]
+    whole, notes = keep_on_object(bent, foreground, foreground, may_leave=True)
+    assert (whole == bent).all() and not notes
+
+
 def test_a_plan_remembers_where_an_aligned_mask_lay_and_how_sure_the_place_is(picture):
     plan = make_plan(picture, SPECS)
     assert plan.mask_before is None and 0.5 < plan.confidence <= 1
