@@ -13,6 +13,7 @@ from .errors import InputError
 from .images import decode_image, load_mask
 from .instruction import parse_instruction
 from .localize import Plan, make_plan
+from .localize.foreground import METHODS
 from .localize.library import draw_from_library
 from .localize.matching import Features
 
@@ -28,7 +29,7 @@ def draw_plan(
     mask_shape: str = "defect",
     align: bool = True,
     reference: Any = None,
-    foreground: np.ndarray | None = None,
+    foreground: np.ndarray | str | None = None,
     band_width: float = 0.25,
     pixels_per_mm: float | None = None,
     seed: int = 0,
@@ -47,7 +48,9 @@ def draw_plan(
     else:
         require_choice("mask_source", mask_source, MASK_SOURCES)
     require_choice("mask_shape", mask_shape, MASK_SHAPES)
-    if foreground is not None:
+    if isinstance(foreground, str):
+        require_choice("foreground", foreground, METHODS)
+    elif foreground is not None:
         foreground = load_mask(foreground, (height, width), field="foreground")
     if pixels_per_mm is not None:
         pixels_per_mm = float(require_number("pixels_per_mm", pixels_per_mm, 0.01, 10_000))

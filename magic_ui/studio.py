@@ -91,7 +91,7 @@ class DefectStudio:
         mask_shape: str = "defect",
         align: bool = True,
         reference: Any = None,
-        foreground: np.ndarray | None = None,
+        foreground: np.ndarray | str | None = None,
         band_width: float = 0.25,
         pixels_per_mm: float | None = None,
         seed: int = 0,
@@ -107,7 +107,8 @@ class DefectStudio:
             reference: ``(defect_image, defect_mask)`` for CAMA; with ``mask_shape="library"`` its mask is the one
                 placed, and the picture may be None: the mask is then slid into the sentence's place. Or a folder of
                 masks: ``seed`` draws one, of the named defect's own folders where there are any.
-            foreground: the object, bool [H, W], where the caller knows better.
+            foreground: the object, bool [H, W], where the caller knows better; or how to find it: ``auto``,
+                ``embedded``, ``rembg`` (U²-Net; an optional package that downloads its weights), ``full``.
             band_width: share of the object that an image-frame word means, 0.1–0.5.
             pixels_per_mm: scale of the picture, so that millimetres in the sentence become pixels.
             seed: decides the form and place of the mask.

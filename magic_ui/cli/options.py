@@ -28,7 +28,9 @@ BandWidth = Annotated[
 Scale = Annotated[float | None, typer.Option("--pixels-per-mm", help="Scale, so that millimetres become pixels.")]
 Foreground = Annotated[
     Path | None,
-    typer.Option("--foreground", "--normal_masks", help="Mask of the object, or a folder of <name>_mask.png."),
+    typer.Option(
+        "--foreground", "--normal_masks", help="Mask of the object, a folder of NAME_mask.png, rembg or full."
+    ),
 ]
 Seed = Annotated[int, typer.Option("--seed")]
 NoiseScale = Annotated[float, typer.Option("--text-noise-scale", "--text_noise_scale", help="GPP's sigma.")]

@@ -316,8 +316,18 @@ def _place(
         "band_width": band_width,
         "pixels_per_mm": pixels_per_mm,
         "seed": seed,
-        "foreground": None if foreground is None else load_mask(foreground, size, field="foreground"),
+        "foreground": _read_foreground(foreground, size),
     }
+
+
+def _read_foreground(given: Path | None, size: tuple[int, ...]) -> Any:
+    """A mask's file as bool [H, W]; a way to find the object as its name."""
+    from ..images import load_mask
+    from ..localize.foreground import METHODS
+
+    if given is None or (str(given) in METHODS and not given.exists()):
+        return None if given is None else str(given)
+    return load_mask(given, (size[0], size[1]), field="foreground")
 
 
 def _draw_strengths(low: float | None, high: float | None, count: int, seed: int) -> list[float]:

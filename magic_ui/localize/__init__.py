@@ -45,7 +45,7 @@ def make_plan(
     specs: list[DefectSpec],
     *,
     alpha: NDArray[np.uint8] | None = None,
-    foreground: Mask | None = None,
+    foreground: Mask | str | None = None,
     mask_source: str = "auto",
     mask_shape: str = "defect",
     drawn_mask: Mask | None = None,
@@ -60,7 +60,8 @@ def make_plan(
     """Localise every spec on the picture.
 
     ``image`` is uint8 [H, W, 3] RGB, ``alpha`` its transparency uint8 [H, W]; ``foreground`` and
-    ``drawn_mask`` are the user's own masks, bool [H, W]. ``band_width`` is 0.1–0.5, ``pixels_per_mm`` the
+    ``drawn_mask`` are the user's own masks, bool [H, W]; ``foreground`` may name a way to find it instead ("auto",
+    "embedded", "rembg", "full"). ``band_width`` is 0.1–0.5, ``pixels_per_mm`` the
     picture's scale. The same arguments and ``seed`` give the same plan, bit for bit.
 
     The rule for a drawn mask: it is the user's will and is used as it is, for every spec, even where it is a
@@ -89,7 +90,8 @@ def make_plan(
     elif mask_shape == "drawn":
         raise InputError("mask_source", "no mask was drawn; draw one or choose another mask shape.")
     category = next((spec.category for spec in specs if spec.category), None)
-    found = segment_foreground(image, alpha=alpha, mask=foreground, category=category)
+    method, own = (foreground, None) if isinstance(foreground, str) else ("auto", foreground)
+    found = segment_foreground(image, alpha=alpha, mask=own, method=method, category=category)
     if mask_shape == "library" and reference is None:
         raise InputError("reference", 'mask_shape "library" takes its mask from here: give a picture and a mask.')
     if reference is not None and reference[0] is None and mask_shape != "library":

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -96,11 +98,23 @@ def _from_alpha(alpha: NDArray[np.uint8], shape: tuple[int, ...]) -> Mask | None
 
 def _with_rembg(image: NDArray[np.uint8]) -> Foreground:
     try:
-        from rembg import new_session, remove  # type: ignore[import-not-found]  # optional: downloads weights
+        from rembg import remove
     except ImportError as error:
-        raise InputError("method", '"rembg" is not installed; install it or use "auto".') from error
-    cut = np.asarray(remove(image, session=new_session(REMBG_MODEL), only_mask=True))
-    mask = cut > 127
+        raise InputError("foreground", '"rembg" is not installed; pip install "rembg[cpu]", or use "auto".') from error
+    try:
+        session = _rembg_session()
+    except Exception as error:  # no network, a broken file: whatever it is, the person needs another way
+        reason = f'U²-Net\'s weights cannot be loaded ({type(error).__name__}); use "auto" or give a mask.'
+        raise InputError("foreground", reason) from error
+    cut: Any = remove(image, session=session, only_mask=True)
+    mask = np.asarray(cut) > 127
     if not mask.any():
-        raise InputError("method", "U²-Net found no object in this picture; give a foreground mask.")
+        raise InputError("foreground", "U²-Net found no object in this picture; give a foreground mask.")
     return Foreground(mask, "rembg", ["The object was found by U²-Net."])
+
+
+@lru_cache(maxsize=1)
+def _rembg_session() -> Any:
+    from rembg import new_session
+
+    return new_session(REMBG_MODEL)

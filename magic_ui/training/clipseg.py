@@ -15,12 +15,14 @@ import torch.nn.functional as F
 from ..devices import pick_device
 from ..localize.clipseg import segment
 from ..registry import write_checksums
+from .matching import learn_to_match
 from .parts import learn_parts
 from .progress import ExponentialMovingAverage, learning_rate, load_state, mixed_precision, save_state
-from .queries import all_phrases, draw_query
+from .queries import all_phrases, draw_query, phrase_meanings
 from .recipe import ClipSegRecipe
 from .tokenizer import train_tokenizer
 from .wholes import Whole, draw_view, load_wholes
+from .words import learn_words
 
 SHARD_SIZE = "8MB"
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -52,8 +54,14 @@ def train_clipseg(
     tokenizer = CLIPTokenizer.from_pretrained(state_folder / "tokenizer")
     model = build_model(recipe, tokenizer).to(chosen)
     parameters = list(model.parameters())
+    # What the first lessons taught is changed more slowly than the decoder, which starts from nothing.
+    taught = {id(p) for p in [*model.clip.vision_model.parameters(), *model.clip.text_model.parameters()]}
+    groups = [
+        {"params": [p for p in parameters if id(p) not in taught], "share": 1.0},
+        {"params": [p for p in parameters if id(p) in taught], "share": options.get("encoders_share", 1.0)},
+    ]
     optimizer = torch.optim.AdamW(
-        parameters, lr=options["learning_rate"], weight_decay=options["weight_decay"], betas=(0.9, 0.98)
+        groups, lr=options["learning_rate"], weight_decay=options["weight_decay"], betas=(0.9, 0.98)
     )
     average = ExponentialMovingAverage(parameters, options["ema_decay"])
     path, first, running = state_folder / "clipseg.pt", 0, None
@@ -64,6 +72,17 @@ def train_clipseg(
         first = state["step"]
     else:
         learn_parts(model, recipe, training, normalize, state_folder / "parts.pt", chosen)
+        read = learn_words(model, recipe, tokenizer, phrase_meanings(), chosen)
+        print(f"phrases read rightly after the text encoder's first lesson: {read:.3f}", flush=True)
+
+        def draw(step: int, pictures: int, phrases: int) -> dict[str, torch.Tensor]:
+            generator = np.random.default_rng([recipe.seed, 3, step])
+            return make_batch(training, recipe.resolution, pictures, phrases, tokenizer, generator)
+
+        matched = learn_to_match(
+            model, recipe, draw, lambda a, b: segmentation_loss(a, b, options["dice_weight"]), chosen
+        )
+        print(f"loss of matching patches with phrases: {matched:.3f}", flush=True)
         batch = make_batch(training, recipe.resolution, 4, 4, tokenizer, np.random.default_rng(recipe.seed))
         _settle(model, {k: v.to(chosen) for k, v in batch.items()})
         average = ExponentialMovingAverage(parameters, options["ema_decay"])
@@ -78,7 +97,8 @@ def train_clipseg(
             np.random.default_rng([recipe.seed, step]),
         )
         for group in optimizer.param_groups:
-            group["lr"] = learning_rate(step, options["steps"], options["learning_rate"], options["warmup"])
+            rate = learning_rate(step, options["steps"], options["learning_rate"], options["warmup"])
+            group["lr"] = rate * group["share"]
         with mixed_precision(chosen):
             logits = _ask(model, {k: v.to(chosen) for k, v in batch.items()}, options["phrases"])
         loss = segmentation_loss(logits.float(), batch["targets"].to(chosen), options["dice_weight"])

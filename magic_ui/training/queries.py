@@ -10,7 +10,7 @@ import numpy as np
 from ..instruction.lexicon import load_lexicon
 from ..localize.foreground import TEXTURES
 from ..localize.geometry import box_band
-from ..localize.phrases import place_phrases
+from ..localize.phrases import OBJECT, place_phrases
 from .wholes import View, Whole
 
 LANGUAGES = ("en", "zh")
@@ -24,6 +24,7 @@ STRIPS = ("edge", "rim", "hole")
 
 _SHARES = {"part": 0.5, "absent": 0.2, "object": 0.15, "region": 0.15}
 _REGION_TEMPLATES = {"en": "the {region} of the {thing}", "zh": "{thing}的{region}"}
+_ANY = {"en": "object", "zh": "物体"}
 
 
 def part_masks(whole: Whole, seen: View) -> dict[str, np.ndarray]:
@@ -60,9 +61,7 @@ def draw_query(whole: Whole, seen: View, generator: np.random.Generator) -> tupl
     category = whole.category if generator.random() < 0.6 else None
     if kind == "region":
         region = str(generator.choice(REGIONS))
-        lexicon = load_lexicon()
-        thing = lexicon.label("category", category, language) if category else {"en": "object", "zh": "物体"}[language]
-        phrase = _REGION_TEMPLATES[language].format(region=lexicon.label("region", region, language), thing=thing)
+        phrase = _region_phrase(region, category, language)
         if not seen.foreground.any():
             return phrase, seen.foreground
         return phrase, seen.foreground & box_band(seen.foreground, region, 0.25)
@@ -78,24 +77,34 @@ def draw_query(whole: Whole, seen: View, generator: np.random.Generator) -> tupl
 
 def all_phrases() -> list[str]:
     """Every phrase that training may use, for the tokenizer."""
-    lexicon = load_lexicon()
-    categories = [None, *sorted({sense for sense in _categories()})]
-    phrases = []
+    return list(phrase_meanings())
+
+
+def phrase_meanings() -> dict[str, tuple[str, str]]:
+    """Every phrase that training may use, with what it asks for: (place, thing).
+
+    The place is a part, a region or :data:`OBJECT`, the thing a category or "" where none is named. A phrase that has
+    two meanings is listed with its first.
+    """
+    categories = [None, *sorted(_categories())]
+    found: dict[str, tuple[str, str]] = {}
     for part in (None, "body", "edge", "face", *SLENDER, *STRIPS):
         for category in categories:
-            phrases += place_phrases(part, category, LANGUAGES)
-        if part:
-            phrases += [word for language in LANGUAGES for word in synonyms(part, language)]
+            for phrase in place_phrases(part, category, LANGUAGES):
+                found.setdefault(phrase, (part or OBJECT, category or ""))
+        for word in (word for language in LANGUAGES for word in synonyms(part, language)) if part else ():
+            found.setdefault(word, (part or OBJECT, ""))
     for language in LANGUAGES:
         for region in REGIONS:
-            word = lexicon.label("region", region, language)
-            phrases += [
-                _REGION_TEMPLATES[language].format(
-                    region=word, thing=lexicon.label("category", category, language) if category else "object"
-                )
-                for category in categories
-            ]
-    return list(dict.fromkeys(phrases))
+            for category in categories:
+                found.setdefault(_region_phrase(region, category, language), (region, category or ""))
+    return found
+
+
+def _region_phrase(region: str, category: str | None, language: str) -> str:
+    lexicon = load_lexicon()
+    thing = lexicon.label("category", category, language) if category else _ANY[language]
+    return _REGION_TEMPLATES[language].format(region=lexicon.label("region", region, language), thing=thing)
 
 
 @lru_cache(maxsize=32)

@@ -12,10 +12,10 @@ from transformers import CLIPTokenizer
 
 from magic_ui import InputError
 from magic_ui.localize.clipseg import TextLocator
-from magic_ui.training import clipseg, parts
+from magic_ui.training import clipseg, matching, parts, words
 from magic_ui.training.clipseg import make_batch, normalize, segmentation_loss, train_clipseg
 from magic_ui.training.progress import learning_rate, load_state
-from magic_ui.training.queries import absent_parts, all_phrases, draw_query, part_masks
+from magic_ui.training.queries import absent_parts, all_phrases, draw_query, part_masks, phrase_meanings
 from magic_ui.training.recipe import ClipSegRecipe, load_recipe
 from magic_ui.training.tokenizer import train_tokenizer
 from magic_ui.training.wholes import Whole, draw_view, load_wholes
@@ -170,7 +170,7 @@ def test_cells_lie_where_their_patches_do():
 
 def test_the_encoder_learns_parts_and_goes_on_after_a_kill(folder, tmp_path):
     recipe = tiny_clipseg_recipe()
-    recipe.training.update(parts_steps=12, parts_batch_size=4, save_every=6, learning_rate=3e-3, warmup=1)
+    recipe.training.update(parts_steps=12, parts_batch_size=4, save_every=6, lessons_rate=3e-3, warmup=1)
     train_tokenizer(all_phrases(), recipe.tokenizer["vocab_size"], 24, tmp_path / "tokenizer")
     tokenizer, wholes = CLIPTokenizer.from_pretrained(tmp_path / "tokenizer"), load_wholes(folder)
     models = [clipseg.build_model(recipe, tokenizer) for _ in range(2)]
@@ -205,3 +205,56 @@ def test_random_weights_start_calm(folder, tmp_path, complex_upsampling):
     with torch.no_grad():
         logits = clipseg._ask(model, batch, 4)
     assert float(logits.std()) == pytest.approx(1, abs=0.05) and float(logits.mean()) == pytest.approx(-2, abs=0.1)
+
+
+def test_the_text_encoder_learns_what_phrases_name(tmp_path):
+    recipe = tiny_clipseg_recipe()
+    recipe.training.update(words_steps=60, words_batch_size=16, lessons_rate=3e-3)
+    meanings = {
+        "the head": ("head", ""),
+        "头部": ("head", ""),
+        "head of the screw": ("head", "screw"),
+        "the tip": ("tip", ""),
+        "尖端": ("tip", ""),
+        "螺丝的尖端": ("tip", "screw"),
+    }
+    train_tokenizer(list(meanings), recipe.tokenizer["vocab_size"], 24, tmp_path / "tokenizer")
+    tokenizer = CLIPTokenizer.from_pretrained(tmp_path / "tokenizer")
+    model = clipseg.build_model(recipe, tokenizer)
+    assert words.learn_words(model, recipe, tokenizer, meanings, torch.device("cpu")) > 0.9
+    again = clipseg.build_model(recipe, tokenizer)
+    words.learn_words(again, recipe, tokenizer, meanings, torch.device("cpu"))
+    weights, repeated = (m.clip.text_model.state_dict() for m in (model, again))
+    assert all(torch.equal(weights[name], repeated[name]) for name in weights)
+    recipe.training["words_steps"] = 0
+    assert words.learn_words(model, recipe, tokenizer, meanings, torch.device("cpu")) == 0
+
+
+def test_every_phrase_has_one_meaning():
+    meanings = phrase_meanings()
+    assert meanings["the tip"] == ("tip", "") and meanings["螺丝的头部"] == ("head", "screw")
+    assert meanings["the object"] == ("object", "") and meanings["物体的左上角"][0] == "top_left"
+    assert list(meanings) == all_phrases()
+
+
+def test_matching_starts_calm_and_learns(folder, tmp_path):
+    recipe = tiny_clipseg_recipe()
+    recipe.training.update(matching_steps=120, matching_phrases=3, matching_rate=1e-2, batch_size=2)
+    train_tokenizer(all_phrases(), recipe.tokenizer["vocab_size"], 24, tmp_path / "tokenizer")
+    tokenizer, wholes = CLIPTokenizer.from_pretrained(tmp_path / "tokenizer"), load_wholes(folder)
+    model = clipseg.build_model(recipe, tokenizer)
+    untouched = {name: value.clone() for name, value in model.clip.state_dict().items()}
+    losses = []
+
+    def draw(step, pictures, phrases):
+        generator = np.random.default_rng([1, step % 4])
+        return make_batch(wholes, recipe.resolution, pictures, phrases, tokenizer, generator)
+
+    def loss_of(logits, targets):
+        loss = clipseg.segmentation_loss(logits, targets, 1.0)
+        losses.append(loss.item())
+        return loss
+
+    last = matching.learn_to_match(model, recipe, draw, loss_of, torch.device("cpu"))
+    assert losses[0] < 3 and last < 0.9 * np.mean(losses[:4]) and len(losses) == 120
+    assert all(torch.equal(untouched[name], value) for name, value in model.clip.state_dict().items())
