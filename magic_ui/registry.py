@@ -58,7 +58,8 @@ def _read_registry(path: Path) -> dict[str, RegistryEntry]:
 
 
 def registry(kind: str | None = None) -> dict[str, RegistryEntry]:
-    """All registered checkpoints by name, or those of one kind (``inpainting``, ``clipseg``, ``features``)."""
+    """All registered checkpoints by name, or those of one kind (``inpainting``, ``clipseg``, ``outline``,
+    ``features``)."""
     path = checkpoints_root() / "registry.toml"
     if not path.is_file():
         raise CheckpointError("the registry checkpoints/registry.toml is missing from this installation")

@@ -150,3 +150,33 @@ def tiny_clipseg_recipe(seed: int = 0):
             "save_every": 2,
         },
     )
+
+
+def tiny_outline_recipe(seed: int = 0):
+    """The outline recipe at its smallest: a few thousand weights, pictures of 64 px, six steps."""
+    from magic_ui.training.recipe import OutlineRecipe
+
+    return OutlineRecipe(
+        name="outline-test",
+        resolution=64,
+        seed=seed,
+        backbone={
+            "embedding_size": 8,
+            "hidden_sizes": [8, 8, 8, 8],
+            "depths": [1, 1, 1, 1],
+            "layer_type": "basic",
+            "out_features": ["stage1", "stage2", "stage3", "stage4"],
+        },
+        head={"hidden_size": 8, "pool_scales": [1, 2], "use_auxiliary_head": False},
+        training={
+            "steps": 6,
+            "batch_size": 2,
+            "learning_rate": 1e-3,
+            "warmup": 2,
+            "weight_decay": 0.01,
+            "ema_decay": 0.9,
+            "dice_weight": 1.0,
+            "save_every": 2,
+            "settle_batches": 4,
+        },
+    )

@@ -67,13 +67,18 @@ def train(
     ] = None,
 ) -> None:
     """Train an embedded checkpoint from scratch (extra `train`); resumes after an interruption."""
-    from ..training.recipe import ClipSegRecipe, load_recipe
+    from ..training.recipe import ClipSegRecipe, OutlineRecipe, load_recipe
 
     chosen = load_recipe(recipe)
     if isinstance(chosen, ClipSegRecipe):
         from ..training.clipseg import train_clipseg
 
         typer.echo(train_clipseg(chosen, data, output, device=device, limit=limit))
+        return
+    if isinstance(chosen, OutlineRecipe):
+        from ..training.outline import train_outline
+
+        typer.echo(train_outline(chosen, data, output, device=device, limit=limit))
         return
     from ..training.build import train_from_scratch
 

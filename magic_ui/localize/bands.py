@@ -34,6 +34,8 @@ Mask = NDArray[np.bool_]
 BAND_LOW, BAND_HIGH = 0.1, 0.5
 NARROW_SHARE = 0.25
 TAIL_END = 0.86
+FILLS_FRAME = 0.97
+"""Share of the picture above which an object has no contour in it."""
 LEAVES_OBJECT = frozenset({"bent", "break", "burr"})
 """Defects that may reach beyond the silhouette: the field's ``class_val`` 1."""
 
@@ -200,6 +202,9 @@ def _contour_part(foreground: Mask, part: str, notes: list[str]) -> tuple[Mask, 
         notes.append("The rim: a strip along the outer contour.")
         return foreground & edge_strip(fill_hole(foreground), 0.3, reference=foreground), 0.9
     if part == "face":
+        if foreground.mean() > FILLS_FRAME:
+            notes.append("The surface fills the picture: its whole face may be painted.")
+            return foreground.copy(), 0.9
         notes.append("The face: the object without the strip along its contour.")
         inner = foreground & ~edge_strip(foreground, 0.2)
         return (inner if inner.any() else foreground), 0.9

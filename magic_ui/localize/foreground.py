@@ -6,12 +6,14 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from magic_ui.checks import require_choice
-from magic_ui.errors import InputError
-from magic_ui.localize.segmentation import segment_object
+from magic_ui.errors import CheckpointError, InputError
+from magic_ui.localize.outline import segmenter
+from magic_ui.localize.segmentation import Segmentation, segment_object, segment_with_prior
 
 Mask = NDArray[np.bool_]
 
@@ -20,6 +22,12 @@ TEXTURES = frozenset({"carpet", "fabric", "grid", "leather", "paper", "plate", "
 """Categories that fill the frame: there is no object to cut out."""
 
 REMBG_MODEL = "u2net"
+SURE = 0.95
+"""Mean certainty (0 undecided, 1 certain of every pixel) from which the network's outline is taken unasked."""
+DOUBTFUL = 0.85
+"""Mean certainty below which its outline is to be checked."""
+SURE_WHERE_THEY_DIFFER = 0.7
+"""Certainty, where colours and edges say otherwise, from which the network is right all the same."""
 
 
 @dataclass(frozen=True)
@@ -62,15 +70,33 @@ def segment_foreground(
         return Foreground(whole, "full", [f"A {category} fills the frame: the whole picture is the object."])
     if method == "rembg":
         return _with_rembg(image)
-    found = segment_object(image)
+    found, sure, notes = _segment(image)
     if found.fills_frame:
         note = "Nothing stands out from the border: the picture is read as a surface that fills the frame."
-        return Foreground(whole, "full", [note])
+        return Foreground(whole, "full", [note, *notes])
     share = float(found.mask.mean())
-    notes = [f"The object was found by the embedded segmenter ({share:.0%} of the picture)."]
-    if found.confidence < 0.4:
+    notes.insert(0, f"The object was found by the embedded segmenter ({share:.0%} of the picture).")
+    if not sure:
         notes.append("It hardly differs from its ground: check the outline, or give a foreground mask.")
     return Foreground(found.mask, "embedded", notes)
+
+
+def _segment(image: NDArray[np.uint8]) -> tuple[Segmentation, bool, list[str]]:
+    """The network's answer where it is sure, else what colours and edges say; whether to trust it; and remarks."""
+    try:
+        likely = segmenter().probability(image)
+    except CheckpointError as error:
+        found = segment_object(image)
+        return found, found.confidence >= 0.4, [f"The network for outlines is not available ({error.message})."]
+    learned = segment_with_prior(image, likely)
+    if learned.confidence >= SURE:
+        return learned, True, []
+    found = segment_object(image)
+    differ = learned.mask ^ found.mask
+    certain = np.abs(2 * cv2.resize(likely, differ.shape[::-1]) - 1)
+    if not differ.any() or certain[differ].mean() >= SURE_WHERE_THEY_DIFFER:
+        return learned, learned.confidence >= DOUBTFUL, []
+    return found, found.confidence >= 0.4, []
 
 
 def check_mask(field_name: str, mask: Mask, shape: tuple[int, ...]) -> Mask:

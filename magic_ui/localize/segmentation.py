@@ -26,6 +26,7 @@ CONTOUR_AREA_POWER = 0.2  # keeps a dark stripe with sharp edges from winning ov
 EDGE_BLUR = 0.0015  # of the longer side: the optically blurred rim of the object belongs to it
 SLENDER = 3.0  # length to width: a bolt, a pin, a screw
 SLENDER_HOLE = 0.03  # of a slender object's area: a smaller gap is a highlight or a bright defect, not a hole
+CONTRAST = (8.0, 20.0)  # Lab units between object and ground from which, and up to which, colours decide a contour
 NOISE_FLOOR = 1.5  # Lab units: sensor noise and JPEG blocks of a plain sheet
 
 
@@ -63,6 +64,33 @@ def segment_object(image: NDArray[np.uint8]) -> Segmentation:
         mask = fill_small_holes(mask, SLENDER_HOLE)
     edge = _contour_contrast(lab, coarse)
     return Segmentation(mask, False, float(np.clip(edge / 20.0, 0.1, 1.0)))
+
+
+def segment_with_prior(image: NDArray[np.uint8], prior: Floats) -> Segmentation:
+    """The object that a network saw, its contour drawn at the picture's own resolution.
+
+    ``prior`` float32 [h, w] in 0..1 covers the picture ``image`` uint8 [H, W, 3]; ``confidence`` is its mean certainty.
+    """
+    height, width = image.shape[:2]
+    scale = min(1.0, COARSE_SIDE / max(height, width))
+    size = (max(16, round(width * scale)), max(16, round(height * scale)))
+    likely = cv2.resize(prior.astype(np.float32), size, interpolation=cv2.INTER_LINEAR)
+    confidence = float(np.abs(2 * likely - 1).mean())
+    coarse = _larger_pieces(likely > 0.5)
+    if not coarse.any() or coarse.mean() > 0.95:
+        return Segmentation(np.ones((height, width), bool), True, confidence if coarse.any() else 0.1)
+    lab = _to_lab(cv2.resize(image, size, interpolation=cv2.INTER_AREA))
+    mask = refine_contour(image, lab, coarse, likely)
+    return Segmentation(mask, False, confidence)
+
+
+def _larger_pieces(mask: Mask) -> Mask:
+    """Without the pieces that have less than 8% of the largest one's area."""
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
+    if count < 2:
+        return mask
+    areas = stats[1:, cv2.CC_STAT_AREA]
+    return np.isin(labels, 1 + np.flatnonzero(areas >= 0.08 * areas.max()))
 
 
 def ground_distance(lab: Floats) -> Floats:
@@ -129,11 +157,12 @@ def settle_contour(lab: Floats, mask: Mask, *, rounds: int = 3, reach: int = 4) 
     return mask
 
 
-def refine_contour(image: NDArray[np.uint8], lab: Floats, coarse: Mask) -> Mask:
+def refine_contour(image: NDArray[np.uint8], lab: Floats, coarse: Mask, likely: Floats | None = None) -> Mask:
     """Carry a coarse mask to full resolution; only a narrow band along its contour is decided anew.
 
     Every band pixel goes to the nearer of two local means, the object's and the ground's, so that a shadow
-    beside the object counts as ground there.
+    beside the object counts as ground there. Where these means hardly differ, ``likely`` (float32 like ``lab``'s
+    first two axes, 0..1) decides instead.
     """
     height, width = image.shape[:2]
     radius = 2
@@ -155,6 +184,10 @@ def refine_contour(image: NDArray[np.uint8], lab: Floats, coarse: Mask) -> Mask:
     fine = _to_lab(image[rows, cols])
     side = _dot(gain_full, fine) - offset_full
     side = cv2.GaussianBlur(side, (0, 0), max(0.6, 0.25 / scale[0]))
+    if likely is not None:
+        contrast = _sample(np.sqrt(_dot(axis, axis)), rows, cols, scale)
+        trust = np.clip((contrast - CONTRAST[0]) / (CONTRAST[1] - CONTRAST[0]), 0, 1)
+        side = trust * side + (1 - trust) * (_sample(likely, rows, cols, scale) - 0.5)
     mask = certain_in
     mask[rows, cols] |= band[rows, cols] & (side > 0)
     mask = _settle(mask, _upsample(coarse, (width, height)))

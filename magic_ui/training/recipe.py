@@ -48,10 +48,22 @@ class ClipSegRecipe:
     training: dict[str, Any]
 
 
-_KINDS = {"inpainting": Recipe, "clipseg": ClipSegRecipe}
+@dataclass(frozen=True)
+class OutlineRecipe:
+    """An embedded segmenter. The tables are passed to ``ResNetConfig`` and ``UperNetConfig`` as they stand."""
+
+    name: str
+    resolution: int
+    seed: int
+    backbone: dict[str, Any]
+    head: dict[str, Any]
+    training: dict[str, Any]
 
 
-def load_recipe(name_or_path: str) -> Recipe | ClipSegRecipe:
+_KINDS = {"inpainting": Recipe, "clipseg": ClipSegRecipe, "outline": OutlineRecipe}
+
+
+def load_recipe(name_or_path: str) -> Recipe | ClipSegRecipe | OutlineRecipe:
     """A recipe by its name in ``magic_ui/training/recipes`` or by the path of a TOML file.
 
     Raises:
