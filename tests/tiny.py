@@ -180,3 +180,33 @@ def tiny_outline_recipe(seed: int = 0):
             "settle_batches": 4,
         },
     )
+
+
+def save_tiny_dataset(folder: Path, *, pictures: int = 3, side: int = 96) -> Path:
+    """Write a DS-MVTec of plates with two kinds of defect, captions and two normal pictures to ``folder``."""
+    import numpy as np
+    from PIL import Image
+
+    from magic_ui.data.tables import write_captions
+
+    generator = np.random.default_rng(0)
+    kinds = {"scratch_head": (slice(40, 44), slice(20, 70), 220), "dent": (slice(50, 70), slice(40, 60), 60)}
+    rows = []
+    for defect, (ys, xs, value) in [*kinds.items(), ("good", (slice(0, 0), slice(0, 0), 0))]:
+        for number in range(2 if defect == "good" else pictures):
+            pixels = 130 + generator.normal(0, 6, (side, side, 1)).repeat(3, axis=2)
+            mask = np.zeros((side, side), np.uint8)
+            pixels[ys, xs] = value
+            mask[ys, xs] = 2
+            image = folder / "screw" / "image" / defect / f"{number:03d}.png"
+            image.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)).save(image)
+            if defect == "good":
+                continue
+            target = folder / "screw" / "mask" / defect / f"{number:03d}_mask.png"
+            target.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(mask).save(target)
+            words = "The part in the upper left corner has an oval, silver-colored damage defect."
+            rows.append((f"screw/{defect}/{number:03d}.png", "A screw.", words))
+    (folder / "captions.xlsx").write_bytes(write_captions(rows))
+    return folder

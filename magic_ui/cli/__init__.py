@@ -9,7 +9,7 @@ import typer
 
 from .. import __version__
 from ..errors import InputError
-from . import aligning, models, painting
+from . import aligning, models, painting, training
 from .options import Checkpoint, InstructionArgument, print_json
 
 app = typer.Typer(
@@ -24,7 +24,7 @@ for command in (
     painting.sweep,
     aligning.align,
     models.render,
-    models.train,
+    training.train,
     models.evaluate,
 ):
     app.command()(command)

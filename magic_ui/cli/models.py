@@ -1,4 +1,4 @@
-"""Commands that make and measure models: render, train, evaluate."""
+"""Commands that make pictures to learn from and measure models: render, evaluate."""
 
 from __future__ import annotations
 
@@ -54,35 +54,6 @@ def render(
     require_number("spp", spp, 1, 4096, integer=True)
     defects = kind == "dataset"
     render_dataset(output, count, seed, size=size, spp=spp, workers=processes, categories=chosen, defects=defects)
-
-
-def train(
-    data: Annotated[Path, typer.Option("--data", help="Folder of rendered pairs.")],
-    recipe: Annotated[str, typer.Option("--recipe", help="Embedded recipe or TOML file.")] = "magic-tiny",
-    output: Output = Path("runs/magic-tiny"),
-    device: Annotated[str, typer.Option("--device")] = "auto",
-    limit: Annotated[int | None, typer.Option("--limit", help="Use only so many scenes.")] = None,
-    start_from: Annotated[
-        Path | None, typer.Option("--start-from", help="Checkpoint folder whose fitting weights are taken over.")
-    ] = None,
-) -> None:
-    """Train an embedded checkpoint from scratch (extra `train`); resumes after an interruption."""
-    from ..training.recipe import ClipSegRecipe, OutlineRecipe, load_recipe
-
-    chosen = load_recipe(recipe)
-    if isinstance(chosen, ClipSegRecipe):
-        from ..training.clipseg import train_clipseg
-
-        typer.echo(train_clipseg(chosen, data, output, device=device, limit=limit))
-        return
-    if isinstance(chosen, OutlineRecipe):
-        from ..training.outline import train_outline
-
-        typer.echo(train_outline(chosen, data, output, device=device, limit=limit))
-        return
-    from ..training.build import train_from_scratch
-
-    typer.echo(train_from_scratch(chosen, data, output, device=device, limit=limit, start_from=start_from))
 
 
 def evaluate(
