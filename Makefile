@@ -47,7 +47,7 @@ $(VENV)/.installed: $(PINS) | $(BIN)/python
 	touch $@
 
 $(VENV)/.installed-dev: $(PINS) pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[dev,train,render,metrics,segment]"
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[dev,train,render,metrics,segment,ray]"
 	touch $@
 
 $(VENV)/.browser: | $(VENV)/.installed-dev

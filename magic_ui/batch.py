@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ import numpy as np
 
 from .checks import require_choice, require_number, require_seed
 from .data.export import Numbering, result_files
+from .data.journal import Journal, replace_file
 from .data.layout import GOOD, LAYOUTS, defect_folder
 from .data.readers import Sample, read_ds_mvtec, read_mvtec_ad
 from .data.tables import write_captions, write_manifest
@@ -169,7 +169,8 @@ def run_jobs(
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError("output", f"the folder cannot be made: {error.strerror}.") from error
-    done = _read_journal(output / JOURNAL)
+    journal = Journal(output / JOURNAL)
+    done = journal.entries
     painted = 0
     for job in jobs:
         if job.key not in done:
@@ -185,16 +186,14 @@ def run_jobs(
             result = studio.generate(plan, anomaly_strength=strength, seed=own_seed, **dict(settings or {}))[0]
             written = result_files(result, job.number, category=job.category, layout=chosen)
             for name, data in written.files.items():
-                _replace(output / name, data)
-            done[job.key] = {"manifest": written.manifest_row, "caption": list(written.caption_row)}
-            with (output / JOURNAL).open("a", encoding="utf-8") as journal:
-                journal.write(json.dumps({"key": job.key} | done[job.key], ensure_ascii=False) + "\n")
+                replace_file(output / name, data)
+            journal.add(job.key, {"manifest": written.manifest_row, "caption": list(written.caption_row)})
             painted += 1
         if report is not None:
             report(sum(j.key in done for j in jobs), len(jobs))
     rows = [done[key] for key in sorted(done)]
-    _replace(output / "captions.xlsx", write_captions([row["caption"] for row in rows]))
-    _replace(output / "manifest.csv", write_manifest([row["manifest"] for row in rows]))
+    replace_file(output / "captions.xlsx", write_captions([row["caption"] for row in rows]))
+    replace_file(output / "manifest.csv", write_manifest([row["manifest"] for row in rows]))
     return painted
 
 
@@ -280,29 +279,6 @@ def _foreground(folder: Path, job: Job) -> np.ndarray:
     if path is None:
         raise InputError("normal_masks", f"there is no {job.image.stem}_mask.png for {job.category}; add it.")
     return load_mask(path, size, field="normal_masks")
-
-
-def _read_journal(path: Path) -> dict[str, dict[str, Any]]:
-    """The finished pictures by key; a line that was cut off counts for nothing and is removed."""
-    if not path.is_file():
-        return {}
-    whole = path.read_bytes()
-    kept = whole[: whole.rfind(b"\n") + 1]
-    if kept != whole:
-        _replace(path, kept)
-    lines = [json.loads(line) for line in kept.decode("utf-8").splitlines()]
-    return {line["key"]: {"manifest": line["manifest"], "caption": line["caption"]} for line in lines}
-
-
-def _replace(path: Path, data: bytes) -> None:
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_bytes(data)
-        partial.replace(path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise InputError("output", f"the results cannot be written: {error.strerror}.") from error
 
 
 def _read_json(field: str, path: Path) -> Any:

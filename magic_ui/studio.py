@@ -20,7 +20,7 @@ from .paint.checkpoint import Checkpoint, load_checkpoint
 from .paint.composite import is_weak, mean_change, refine_mask
 from .paint.features import UNetFeatures
 from .paint.options import SamplerOptions, check_options
-from .paint.painter import Canvas, Crop, make_crops, paint, text_agreement
+from .paint.painter import Canvas, Crop, encode_crops, make_crops, paint, text_agreement
 from .planning import draw_plan
 
 MAX_IMAGES = 16
@@ -198,6 +198,16 @@ class DefectStudio:
             else self.generate(plan, **request, **settings)
         )
         return results[index]
+
+    def text_agreement(self, plan: Plan, image: np.ndarray | Image.Image) -> float:
+        """How much better the plan's words explain a painted picture than no words do; at or below 0 they do not.
+
+        Args:
+            plan: what was painted.
+            image: the painted picture, of the plan's size.
+        """
+        pixels, crops = np.asarray(image), self._crops(plan)
+        return text_agreement(self._checkpoint, plan.image, crops, [encode_crops(self._checkpoint, pixels, crops)])[0]
 
     def _order(self, canvases: list[Canvas], request: dict[str, Any], settings: dict[str, Any]) -> _Order:
         """Check every setting and fill in the checkpoint's defaults."""

@@ -1,4 +1,4 @@
-"""Command line: ``python -m magic_ui {parse, mask, generate, sweep, align, render, train, evaluate, app}``."""
+"""Command line: ``python -m magic_ui COMMAND``; ``--help`` lists the commands."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import typer
 
 from .. import __version__
 from ..errors import InputError
-from . import aligning, models, painting, training
+from . import aligning, models, painting, synthesis, training
 from .options import Checkpoint, InstructionArgument, print_json
 
 app = typer.Typer(
@@ -26,6 +26,7 @@ for command in (
     models.render,
     training.train,
     models.evaluate,
+    synthesis.synthesize,
 ):
     app.command()(command)
 

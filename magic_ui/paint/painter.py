@@ -206,6 +206,12 @@ def _is_grey(pixels: np.ndarray) -> bool:
     return int(np.ptp(pixels.astype(np.int16), axis=2).max()) <= 2
 
 
+def encode_crops(checkpoint: Checkpoint, image: np.ndarray, crops: list[Crop]) -> torch.Tensor:
+    """Latents of a picture's crops at the posterior's mean, [K, C, r, r]."""
+    squares = [resize_image(extract(image, crop.box), checkpoint.info.resolution) for crop in crops]
+    return torch.cat([checkpoint.encode_image(images_to_tensor([square]))[0] for square in squares])
+
+
 def text_agreement(
     checkpoint: Checkpoint, image: np.ndarray, crops: list[Crop], latents: list[torch.Tensor]
 ) -> list[float]:
