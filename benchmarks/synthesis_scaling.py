@@ -49,8 +49,8 @@ def main() -> None:
                 whole[workers] = seconds(Path(folder), options.pictures + workers, engine, workers)
                 each[workers] = (whole[workers] - start) / options.pictures
         print(
-            f"{engine}: {each[1]:.2f} s a picture with one worker, {each[2]:.2f} s with two, {each[1] / each[2]:.2f} times "
-            f"as fast; with starting, {options.pictures} pictures {whole[1]:.0f} s and {whole[2]:.0f} s"
+            f"{engine}: {each[1]:.2f} s a picture with one worker, {each[2]:.2f} s with two: "
+            f"{each[1] / each[2]:.2f} times as fast; with starting, {options.pictures} pictures {whole[1]:.0f} s and {whole[2]:.0f} s"
         )
 
 
