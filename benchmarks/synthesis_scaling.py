@@ -50,7 +50,8 @@ def main() -> None:
                 each[workers] = (whole[workers] - start) / options.pictures
         print(
             f"{engine}: {each[1]:.2f} s a picture with one worker, {each[2]:.2f} s with two: "
-            f"{each[1] / each[2]:.2f} times as fast; with starting, {options.pictures} pictures {whole[1]:.0f} s and {whole[2]:.0f} s"
+            f"{each[1] / each[2]:.2f} times as fast; with starting, {options.pictures} pictures {whole[1]:.0f} s and "
+            f"{whole[2]:.0f} s"
         )
 
 
