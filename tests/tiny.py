@@ -182,8 +182,8 @@ def tiny_outline_recipe(seed: int = 0):
     )
 
 
-def save_tiny_dataset(folder: Path, *, pictures: int = 3, side: int = 96) -> Path:
-    """Write a DS-MVTec of plates with two kinds of defect, captions and two normal pictures to ``folder``."""
+def save_tiny_dataset(folder: Path, *, pictures: int = 3, normals: int = 2, side: int = 96) -> Path:
+    """Write a DS-MVTec of plates with two kinds of defect, captions and normal pictures to ``folder``."""
     import numpy as np
     from PIL import Image
 
@@ -193,7 +193,7 @@ def save_tiny_dataset(folder: Path, *, pictures: int = 3, side: int = 96) -> Pat
     kinds = {"scratch_head": (slice(40, 44), slice(20, 70), 220), "dent": (slice(50, 70), slice(40, 60), 60)}
     rows = []
     for defect, (ys, xs, value) in [*kinds.items(), ("good", (slice(0, 0), slice(0, 0), 0))]:
-        for number in range(2 if defect == "good" else pictures):
+        for number in range(normals if defect == "good" else pictures):
             pixels = 130 + generator.normal(0, 6, (side, side, 1)).repeat(3, axis=2)
             mask = np.zeros((side, side), np.uint8)
             pixels[ys, xs] = value

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from ..errors import InputError
 from .options import Checkpoint, Output, Seed, words
 
 
@@ -57,7 +58,7 @@ def render(
 
 
 def evaluate(
-    held_out: Annotated[Path, typer.Option("--held-out", help="Rendered windows of other seeds.")],
+    held_out: Annotated[Path | None, typer.Option("--held-out", help="Rendered windows of other seeds.")] = None,
     checkpoint: Checkpoint = "magic-tiny",
     train: Annotated[Path | None, typer.Option("--train", help="Rendered windows to train the classifier on.")] = None,
     unseen: Annotated[Path | None, typer.Option("--unseen", help="Windows of categories never trained on.")] = None,
@@ -72,10 +73,33 @@ def evaluate(
     ] = 1.0,
     seed: Seed = 0,
     repeats: Annotated[int, typer.Option("--repeats", help="Pictures to time.")] = 5,
+    downstream: Annotated[
+        bool,
+        typer.Option("--downstream", help="Train detectors on what is painted, test them on --real's other defects."),
+    ] = False,
+    per_class: Annotated[int, typer.Option("--per-class", help="Downstream: pictures of each class.")] = 40,
+    train_share: Annotated[
+        float, typer.Option("--train-share", help="Downstream: share of every defect, by name, that trains.")
+    ] = 1 / 3,
 ) -> None:
     """Measure a checkpoint (extra `metrics`): one table, one HTML report, one JSON."""
-    from ..evaluation.command import run_evaluation
+    from ..evaluation.command import run_downstream, run_evaluation
 
+    if downstream:
+        if real is None:
+            raise InputError("real", "the downstream comparison needs a data set of real defects.")
+        run_downstream(
+            real=real,
+            checkpoint=checkpoint,
+            output=output,
+            per_class=per_class,
+            seeds=seeds,
+            train_share=train_share,
+            seed=seed,
+        )
+        return
+    if held_out is None:
+        raise InputError("held_out", "name a folder of rendered windows, or give --downstream and --real.")
     run_evaluation(
         held_out=held_out,
         checkpoint=checkpoint,

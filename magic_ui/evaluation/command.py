@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 
 from ..checks import require_number, require_seed
+from ..data.splits import TRAIN_SHARE
 from ..errors import InputError
 from ..paint.checkpoint import load_checkpoint
+from ..studio import DefectStudio
 from .classifier import DefectClassifier, load_classifier, save_classifier, train_classifier
+from .downstream import DownstreamSettings, measure_downstream
 from .findings import Findings
 from .report import write_report
 from .scenes import load_samples
@@ -71,6 +75,43 @@ def run_evaluation(
         "strength": settings.strength,
         "seed": settings.seed,
     }
+    print("\n" + print_table(found.rows))
+    for path in write_report(output, found, about):
+        print(f"written: {path} ({path.stat().st_size / 1e6:.1f} MB)")
+    return found
+
+
+def run_downstream(
+    *,
+    real: Path,
+    checkpoint: str = "magic-tiny",
+    output: Path = Path("evaluation"),
+    per_class: int = 40,
+    seeds: int = 3,
+    train_share: float = TRAIN_SHARE,
+    seed: int = 0,
+) -> Findings:
+    """Train detectors on what a checkpoint and the baselines paint, test them on real defects that nothing saw.
+
+    Args:
+        real: DS-MVTec folder.
+        output: folder for the painted pictures, ``report.json`` and ``report.html``.
+        per_class: synthetic pictures of each class, 1–1000.
+        seeds: networks of each kind, 1–10.
+        train_share: share of every defect, by file name, that trains; the rest tests.
+
+    Raises:
+        InputError: not in that layout, a number out of range.
+    """
+    settings = DownstreamSettings(
+        per_class=int(require_number("per_class", per_class, 1, 1000, integer=True)),
+        seeds=int(require_number("seeds", seeds, 1, 10, integer=True)),
+        train_share=float(require_number("train_share", train_share, 0, 1)),
+        seed=require_seed(seed),
+    )
+    studio = DefectStudio.from_pretrained(checkpoint)
+    found = measure_downstream(studio, real, output / "pictures", settings, report=lambda line: print(line, flush=True))
+    about = {"checkpoint": studio.checkpoint.name, "sha256": studio.checkpoint.sha256, **asdict(settings)}
     print("\n" + print_table(found.rows))
     for path in write_report(output, found, about):
         print(f"written: {path} ({path.stat().st_size / 1e6:.1f} MB)")

@@ -80,6 +80,15 @@ def _plots(details: dict[str, Any]) -> list[str]:
     if kid := details.get("kid"):
         values = {name: (1000 * v["mean"], 1000 * v["std"]) for name, v in kid.items()}
         figures.append(bars(values, f"KID × 1000 to held-out renders (lower is nearer); {details.get('features', '')}"))
+    if kid := details.get("kid_real"):
+        values = {name: (1000 * v["mean"], 1000 * v["std"]) for name, v in kid.items()}
+        figures.append(bars(values, f"KID × 1000 to unseen real defects (lower is nearer); {details['features']}"))
+    if figures_of := details.get("downstream"):
+        values = {}
+        for name, runs in figures_of.items():
+            own = [100 * run["pixel_ap"] for run in runs]
+            values[name] = (float(np.mean(own)), float(np.std(own)))
+        figures.append(bars(values, "Pixel AP on unseen real defects, %, by what the segmenter was trained on"))
     classes = details.get("classes", [])
     if "confusion_painted" in details:
         counts = np.array(details["confusion_painted"])
