@@ -1,7 +1,7 @@
 """Pictures of what the model paints, one sheet: python benchmarks/contact_sheet.py OUTPUT.png [--by severity].
 
-By strength: five defects on four example parts at three strengths. By severity: ten defects in the words slight, moderate
-and severe. ``--images`` takes pictures of one's own.
+By strength: five defects on four example parts at three strengths. By severity: ten defects in the words slight,
+moderate and severe. ``--images`` takes pictures of one's own.
 """
 
 from __future__ import annotations
