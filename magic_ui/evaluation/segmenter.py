@@ -10,7 +10,6 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from ..training.progress import learning_rate
 from .features import VGGFeatures, to_images
 from .synthetic import Picture
 
@@ -69,15 +68,15 @@ def train_segmenter(
     torch.manual_seed(seed)
     model = UNet().train()
     optimizer = torch.optim.AdamW(model.parameters(), lr=PEAK_RATE, weight_decay=1e-2)
-    for step in range(steps):
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, PEAK_RATE, total_steps=steps + 1, pct_start=0.05)
+    for _ in range(steps):
         images, masks = _batch(pictures, normals, generator)
-        for group in optimizer.param_groups:
-            group["lr"] = learning_rate(step, steps, PEAK_RATE, 20)
         logits = model(images)
         loss = F.binary_cross_entropy_with_logits(logits, masks) + _dice_loss(logits, masks)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
+        schedule.step()
     return model.eval()
 
 
