@@ -51,12 +51,13 @@ def draw_line(
         return canvas > 0
     straight = bool(words & {"line-like", "radial"})
     bend = 0.02 if straight else 0.25 if spec.defect == "contamination" else 0.07
-    strokes = [scratch_stroke(center, angle, length, size.width, generator, bend=bend)]
-    if "rough" in words or (spec.severity == "severe" and spec.thickness != "thick" and generator.random() < 0.5):
+    torn = "rough" in words or (spec.severity == "severe" and spec.thickness != "thick" and generator.random() < 0.5)
+    strokes = [scratch_stroke(center, angle, length, (0.6 if torn else 1.0) * size.width, generator, bend=bend)]
+    if torn:
         strokes += _parallel(center, angle, length, size.width, generator)
     paint_strokes(canvas, strokes)
     if len(strokes) > 1:  # one scratch stays one component
-        reach = max(3, round(1.2 * size.width) | 1)
+        reach = max(3, round(0.6 * size.width) | 1)
         canvas = cv2.morphologyEx(canvas, cv2.MORPH_CLOSE, np.ones((reach, reach), np.uint8))
     return canvas > 0
 
@@ -101,13 +102,14 @@ def reach_of(spec: DefectSpec, size: Size, length: float) -> float:
 def _parallel(
     center: Center, angle: float, length: float, width: float, generator: np.random.Generator
 ) -> list[Stroke]:
+    """Strands beside the first: together about as wide as one stroke, each with an end of its own."""
     strokes = []
     for side in (-1, 1)[: int(generator.integers(1, 3))]:
-        shift = side * generator.uniform(1.1, 1.6) * width
+        shift = side * generator.uniform(0.45, 0.7) * width
         middle = (center[0] - shift * np.sin(angle), center[1] + shift * np.cos(angle))
         turn = angle + generator.normal(0, 0.04)
         strokes.append(
-            scratch_stroke(middle, turn, length * generator.uniform(0.45, 0.85), 0.7 * width, generator, bend=0.04)
+            scratch_stroke(middle, turn, length * generator.uniform(0.45, 0.85), 0.5 * width, generator, bend=0.04)
         )
     return strokes
 

@@ -127,14 +127,15 @@ def _draw_component(
     best, best_score, best_center = free, -1.0, (0.0, 0.0)
     for center in _centers(canvas, free, spec, size, axis, centers, generator):
         angle = _angle(spec, axis, canvas, center, generator)
-        length, middle = size.length, center
+        length, middle, here = size.length, center, size
         if is_line(spec) and "concentric" not in spec.morphology:
             length, middle = _chord(free, center, angle, size.length)
-        whole = _draw_form(canvas, spec, size, middle, angle, length, generator)
+            here = size.stroke(length, spec.thickness)
+        whole = _draw_form(canvas, spec, here, middle, angle, length, generator)
         kept = whole & free
         if spec.count > 1:
             kept = _largest(kept)
-        wanted = size.length * size.width if is_line(spec) else max(1.0, float(whole.sum()))
+        wanted = size.length * here.width if is_line(spec) else max(1.0, float(whole.sum()))
         score = min(1.0, float(kept.sum()) / wanted) + _spread_bonus(middle, centers, canvas)
         if score > best_score and kept.any():
             best, best_score, best_center = kept, score, middle

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from magic_ui.instruction.spec import DefectSpec
 
-REPAINT_MARGIN = 1.8
+REPAINT_MARGIN = 1.4
 """A stroke's mask is this many times as wide as the line to be seen: the painter needs room at both sides."""
 
-_WIDTH = {"thin": 0.013, "medium": 0.024, "thick": 0.038}
+_WIDTH = {"thin": 0.013, "medium": 0.020, "thick": 0.034}
+_SLENDER = {"thin": 0.08, "medium": 0.11, "thick": 0.16}
 _LENGTH = {"slight": 0.28, "moderate": 0.45, "severe": 0.75}
 _AREA = {"slight": 0.012, "moderate": 0.030, "severe": 0.070}
 _AREA_OF = {
@@ -33,12 +34,23 @@ _LENGTH_WORDS = {"long": 1.5, "short": 0.55, "large": 1.3, "small": 0.6}
 
 @dataclass(frozen=True)
 class Size:
-    """In canvas pixels: ``width`` and ``length`` of strokes, ``area`` and ``aspect`` of patches."""
+    """In canvas pixels: ``width`` and ``length`` of strokes, ``area`` and ``aspect`` of patches.
+
+    ``exact``: the width was given in millimetres and stays what it is.
+    """
 
     width: float
     length: float
     area: float
     aspect: float
+    exact: bool = False
+
+    def stroke(self, length: float, thickness: str | None) -> Size:
+        """This size for a stroke that found room for ``length`` only: it gets thinner with it, never below 3 px."""
+        if self.exact:
+            return self
+        widest = _SLENDER.get(thickness or "medium", 0.11) * length
+        return replace(self, width=min(self.width, max(3.0, widest)))
 
     @property
     def radii(self) -> tuple[float, float]:
@@ -68,12 +80,13 @@ def measure(
     share = _AREA[severity] * _AREA_OF.get(spec.defect, 1.0) * _words(_AREA_WORDS, spec)
     area = object_area * share * float(generator.uniform(0.8, 1.25)) / max(1, spec.count) ** 0.5
     aspect = _aspect(spec)
+    exact = bool(spec.thickness_mm and pixels_per_mm)
     if spec.thickness_mm and pixels_per_mm:
         width = spec.thickness_mm * pixels_per_mm
         if spec.defect == "hole":
             area = np.pi * (width / 2) ** 2 * REPAINT_MARGIN
     width = min(max(3.0, width * REPAINT_MARGIN), 0.5 * unit)
-    return Size(width * scale, max(length, 2.5 * width) * scale, min(area, 0.6 * object_area) * scale**2, aspect)
+    return Size(width * scale, max(length, 2.5 * width) * scale, min(area, 0.6 * object_area) * scale**2, aspect, exact)
 
 
 def _words(table: dict[str, float], spec: DefectSpec) -> float:

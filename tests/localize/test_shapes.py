@@ -145,3 +145,15 @@ def test_fast_at_1024():
         spec = DefectSpec(defect)
         draw_defect_mask(region, shape, spec, generator=np.random.default_rng(0), axis=axis)
     assert (time.process_time() - start) / len(DEFECTS) < 0.4
+
+
+@pytest.mark.parametrize("severity", ["slight", "moderate", "severe"])
+def test_a_stroke_with_little_room_gets_thinner_with_it(severity):
+    shape = np.zeros((480, 480), bool)
+    shape[40:440, 40:440] = True
+    region = np.zeros_like(shape)
+    region[60:130, 60:130] = True
+    for seed in range(4):
+        mask = draw(shape, seed, region, defect="scratch", severity=severity)[0]
+        assert elongation_of(mask) > 4
+        assert width_of(mask) < 21
