@@ -149,7 +149,8 @@ class DefectStudio:
             settings: ``text_noise_scale`` (GPP's σ, 0–2, default 0.3), ``anomaly_noise`` (MGNI weight 0–1, default:
                 the strength), ``anomaly_stop_step`` (default: 40% of the steps), ``use_random_mask`` (True),
                 ``eta_mask`` (0–1 or None), ``eta`` (0–1), ``guidance_scale`` / ``guidance_scale_end`` /
-                ``guidance_scale_out`` (0–30), ``guidance_schedule`` (cosine), ``num_inference_steps`` (1–200),
+                ``guidance_scale_out`` (0–30), ``guidance_rescale`` (0–1), ``guidance_schedule`` (cosine),
+                ``num_inference_steps`` (1–200),
                 ``candidates`` (1–8: best of so many), ``feather`` (px, 0–64), ``negative_prompt``,
                 ``preview_every`` (steps, 0: no previews).
 
@@ -218,7 +219,8 @@ class DefectStudio:
         negative = require_text("negative_prompt", given.pop("negative_prompt", ""), allow_empty=True)
         if len(canvases) * candidates > MAX_CANVASES:
             raise InputError("candidates", f"pictures times candidates must be at most {MAX_CANVASES}.")
-        options = check_options(given, self.checkpoint.num_inference_steps, self.checkpoint.guidance_scale)
+        card = self.checkpoint
+        options = check_options(given, card.num_inference_steps, card.guidance_scale, card.guidance_rescale)
         full = {**options.to_dict(), "candidates": candidates, "feather": feather, "negative_prompt": negative}
         return _Order(options, canvases, candidates, feather, negative, {"request": request, "settings": full})
 

@@ -34,6 +34,7 @@ class CheckpointInfo:
     ``normal`` image itself. ``prompt_language``: ``en`` or ``bilingual``, how prompts are worded for it.
     ``mask_channel``: the UNet's mask channel holds whole cells (``binary``, as Stable Diffusion 2) or the share of each
     cell that is to be repainted (``coverage``, which tells a hairline from a band).
+    ``guidance_rescale``: see :class:`~magic_ui.paint.options.SamplerOptions`; what the checkpoint is best painted with.
     ``anomaly_noise``: MGNI's weight for each unit of ``anomaly_strength``; 1 is the published coupling, a model trained
     on pairs draws the defect by itself and wants little.
     """
@@ -45,6 +46,7 @@ class CheckpointInfo:
     prompt_language: str
     num_inference_steps: int
     guidance_scale: float
+    guidance_rescale: float = 0.0
     anomaly_noise: float = 1.0
     mask_channel: MaskChannel = "binary"
 
@@ -260,6 +262,7 @@ def _read_info(name: str, folder: Path, digest: str, parts: tuple[Any, ...], res
         prompt_language=card.get("prompt_language", "en"),
         num_inference_steps=int(card.get("num_inference_steps", 50)),
         guidance_scale=float(card.get("guidance_scale", 7.5)),
+        guidance_rescale=float(card.get("guidance_rescale", 0.0)),
         anomaly_noise=float(card.get("anomaly_noise", 1.0)),
         mask_channel=mask_channel,
     )

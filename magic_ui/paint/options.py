@@ -16,13 +16,15 @@ class SamplerOptions:
 
     ``anomaly_noise`` None follows each sample's ``anomaly_strength``, weighted by the checkpoint (1: the published
     coupling); ``anomaly_stop_step`` None stops MGNI after 40% of the steps; ``guidance_scale`` is w_in at the first
-    step, ``guidance_scale_end`` at the last, ``guidance_scale_out`` outside the mask.
+    step, ``guidance_scale_end`` at the last, ``guidance_scale_out`` outside the mask; ``guidance_rescale`` is φ of
+    Lin et al. 2024 inside the mask.
     """
 
     num_inference_steps: int = 50
     guidance_scale: float = 7.5
     guidance_scale_end: float = 4.0
     guidance_scale_out: float = 7.5
+    guidance_rescale: float = 0.0
     guidance_schedule: str = "cosine"
     text_noise_scale: float = 0.3
     anomaly_noise: float | None = None
@@ -49,10 +51,13 @@ _RANGES: dict[str, tuple[float, float]] = {
     "guidance_scale": (0, 30),
     "guidance_scale_end": (0, 30),
     "guidance_scale_out": (0, 30),
+    "guidance_rescale": (0, 1),
 }
 
 
-def check_options(given: dict[str, Any], num_inference_steps: int, guidance_scale: float) -> SamplerOptions:
+def check_options(
+    given: dict[str, Any], num_inference_steps: int, guidance_scale: float, guidance_rescale: float = 0.0
+) -> SamplerOptions:
     """Checked options; a None means the default, which for steps and guidance is the checkpoint's."""
     unknown = set(given) - {f for f in SamplerOptions.__dataclass_fields__}
     if unknown:
@@ -80,4 +85,5 @@ def check_options(given: dict[str, Any], num_inference_steps: int, guidance_scal
         "guidance_scale_end", scale if values.get("guidance_schedule") == "constant" else scale * 4.0 / 7.5
     )
     values.setdefault("guidance_scale_out", scale)
+    values.setdefault("guidance_rescale", guidance_rescale)
     return SamplerOptions(**{**values, "num_inference_steps": steps})

@@ -182,8 +182,24 @@ def spatially_adaptive_guidance(
     mask: torch.Tensor,
     scale_out: float,
     scale_in: torch.Tensor,
+    rescale: float = 0.0,
 ) -> torch.Tensor:
-    """``ε = ε_u + [w_out·(1−M) + w_in·M] ⊙ (ε_c − ε_u)``; ``scale_in`` holds one w_in per sample, [B]."""
+    """``ε = ε_u + [w_out·(1−M) + w_in·M] ⊙ (ε_c − ε_u)``; ``scale_in`` holds one w_in per sample, [B].
+
+    ``rescale`` φ pulls the spread inside the mask back to that of the conditional output, so that strong guidance does
+    not bleach what it draws: formulas (15) and (16) of Lin et al. 2024, taken over the mask alone.
+    """
     m = mask.to(noise_pred_text)
     weight = scale_out * (1 - m) + scale_in.to(noise_pred_text)[:, None, None, None] * m
-    return noise_pred_uncond + weight * (noise_pred_text - noise_pred_uncond)
+    guided = noise_pred_uncond + weight * (noise_pred_text - noise_pred_uncond)
+    if rescale == 0:
+        return guided
+    factor = _spread_inside(noise_pred_text, m) / _spread_inside(guided, m).clamp_min(1e-6)
+    return guided * (1 - m * rescale * (1 - factor))
+
+
+def _spread_inside(values: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """Standard deviation over the mask [B, 1, h, w] and all channels of ``values`` [B, C, h, w]: [B, 1, 1, 1]."""
+    count = (mask.sum(dim=(1, 2, 3), keepdim=True) * values.shape[1]).clamp_min(1)
+    mean = (values * mask).sum(dim=(1, 2, 3), keepdim=True) / count
+    return (((values - mean).square() * mask).sum(dim=(1, 2, 3), keepdim=True) / count).sqrt()

@@ -199,4 +199,6 @@ def _guided_output(
         torch.cat([negative_embeds, prompt_embeds]),
     )
     uncond, text = output.chunk(2)
-    return spatially_adaptive_guidance(uncond, text, mask, options.guidance_scale_out, scale_in)
+    return spatially_adaptive_guidance(
+        uncond, text, mask, options.guidance_scale_out, scale_in, options.guidance_rescale
+    )

@@ -28,7 +28,7 @@ MASK_SOURCES, MASK_SHAPES = ("auto", "band", "clipseg"), ("defect", "region", "l
 _FILES = ("image", "mask", "foreground", "mask_library", "reference_image", "reference_mask")
 _SETTINGS = {
     "text_noise_scale": float, "anomaly_noise": float, "anomaly_stop_step": int, "guidance_scale": float,
-    "num_inference_steps": int, "candidates": int, "feather": float, "negative_prompt": str,
+    "guidance_rescale": float, "num_inference_steps": int, "candidates": int, "feather": float, "negative_prompt": str,
 }  # fmt: skip
 COLUMNS = (
     "image", "instruction", "category", "count", "anomaly_strength_min", "anomaly_strength_max", "seed", "mask_source",

@@ -146,7 +146,7 @@ def write_grid(checkpoint: Checkpoint, defects: Sequence[RealDefect], path: Path
         chosen.setdefault(f"{defect.category}/{defect.defect}", []).append(defect)
     picked = [own[0] for own in list(chosen.values())[:GRID]]
     info, rows = checkpoint.info, []
-    options = check_options({}, info.num_inference_steps, info.guidance_scale)
+    options = check_options({}, info.num_inference_steps, info.guidance_scale, info.guidance_rescale)
     for defect in picked:
         prompt = build_prompt(replace(defect.spec, region=None), language=info.prompt_language)
         crop = Crop(defect.mask, crop_box(defect.mask, info.resolution), prompt)

@@ -122,6 +122,21 @@ def test_inside_guidance_constant_and_unknown():
         inside_guidance_scale(0.7, 7.5, 4.0, "steep")
 
 
+def test_guidance_rescale_keeps_the_conditional_spread_inside_and_leaves_the_outside():
+    torch.manual_seed(0)
+    uncond, text, mask = torch.randn(2, 4, 8, 8), torch.randn(2, 4, 8, 8), torch.zeros(2, 1, 8, 8)
+    mask[..., :3] = 1
+    scales = torch.tensor([6.0, 9.0])
+    plain = spatially_adaptive_guidance(uncond, text, mask, 7.5, scales)
+    full, half = (spatially_adaptive_guidance(uncond, text, mask, 7.5, scales, rescale=r) for r in (1.0, 0.5))
+    assert torch.equal(full[..., 3:], plain[..., 3:])
+    for i in range(2):
+        spread = text[i, :, :, :3].std(correction=0)
+        assert plain[i, :, :, :3].std(correction=0) > 2 * spread
+        assert full[i, :, :, :3].std(correction=0) == pytest.approx(spread.item(), rel=1e-4)
+    assert torch.allclose(half, (plain + full) / 2, atol=1e-5)
+
+
 def test_spatially_adaptive_guidance_weights_inside_and_outside():
     uncond, text, mask = torch.ones(2, 4, 4, 4), torch.full((2, 4, 4, 4), 3.0), torch.zeros(2, 1, 4, 4)
     mask[..., :2] = 1
