@@ -17,8 +17,8 @@ from ..instruction import build_prompt
 from ..studio import DefectStudio
 from .baselines import BASELINES
 
-STRENGTHS = (0.6, 1.0)
-"""Range of ``anomaly_strength`` of the painted pictures."""
+STRENGTH = 1.0
+"""``anomaly_strength`` of the painted pictures: as strong as what the checkpoint learned from."""
 
 
 @dataclass(frozen=True)
@@ -103,9 +103,7 @@ def paint_ours(
         path = folder / f"{place.number:04d}.png"
         if not path.is_file():
             plan = studio.plan(place.normal, place.instruction, mask_source=place.mask, align=False, seed=place.seed)
-            strength = float(np.random.default_rng([place.seed, 72]).uniform(*STRENGTHS))
-            result = studio.generate(plan, anomaly_strength=strength, seed=place.seed)[0]
-            replace_file(folder / f"{place.number:04d}_mask.png", encode_png(result.refined_mask))
+            result = studio.generate(plan, anomaly_strength=STRENGTH, seed=place.seed)[0]
             replace_file(path, encode_png(np.asarray(result.image)))
         if report is not None:
             report(done, len(placements))
@@ -121,16 +119,12 @@ def paint_baseline(name: str, placements: Sequence[Placement], folder: Path) -> 
 
 
 def read_pictures(placements: Sequence[Placement], folder: Path) -> Iterator[Picture]:
-    """The painted pictures with the mask a detector should learn: the refined one where it is kept and not empty."""
+    """The painted pictures with the masks of the placements.
+
+    Not the refined ones: every method is cropped and learned alike, and annotators outline the whole place too.
+    """
     for place in placements:
-        image, path = load_image(folder / f"{place.number:04d}.png"), folder / f"{place.number:04d}_mask.png"
-        mask = place.mask
-        if path.is_file():
-            try:
-                mask = load_mask(path, None, field="real")
-            except InputError:  # hardly anything changed: the refined mask is empty
-                mask = place.mask
-        yield Picture(image, mask, place.defect)
+        yield Picture(load_image(folder / f"{place.number:04d}.png"), place.mask, place.defect)
 
 
 def read_samples(samples: Sequence[Sample]) -> Iterator[Picture]:
