@@ -80,7 +80,7 @@ def error_card(error: InputError, language: str) -> str:
     key = error_key(error.field)
     return (
         f'<div class="error-card" role="alert"><b>{_say(key, language)}</b>'
-        f"<p>{_say(key + '.help', language)}</p><small lang="en">{escape(error.message)}</small></div>"
+        f"<p>{_say(key + '.help', language)}</p>" + f'<small lang="en">{escape(error.message)}</small></div>'
     )
 
 
