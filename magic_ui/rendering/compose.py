@@ -17,7 +17,7 @@ from magic_ui.rendering.parts import build_part
 from magic_ui.rendering.stage import FOV, Anchor, Camera, Stage, anchor_at, lookup
 
 CATEGORY_WEIGHTS = {
-    "screw": 0.30,
+    "screw": 0.34,
     "metal_nut": 0.10,
     "washer": 0.10,
     "bearing_ring": 0.08,
@@ -32,16 +32,16 @@ CATEGORY_WEIGHTS = {
 HELD_OUT = ("gear", "leather")
 """Categories that are never trained on: what the model makes of them tells how it does on unseen parts."""
 DEFECT_WEIGHTS = {
-    "scratch": 2.8,
-    "crack": 1.8,
-    "corrosion": 2.2,
-    "stain": 1.8,
-    "dent": 1.8,
-    "wear": 0.8,
-    "hole": 0.8,
-    "chip": 0.6,
-    "contamination": 0.6,
-    "discoloration": 0.6,
+    "scratch": 2.4,
+    "crack": 1.5,
+    "corrosion": 1.5,
+    "stain": 1.5,
+    "dent": 1.5,
+    "wear": 1.5,
+    "hole": 1.0,
+    "chip": 1.2,
+    "contamination": 1.2,
+    "discoloration": 0.8,
 }
 # Rust on what is not metal is rare, but a sentence may ask for it; yarn takes neither dents nor chips well.
 RARE = {
@@ -53,7 +53,7 @@ RARE = {
     "discoloration": ("carpet",),
 }
 RARITY = 0.2
-VISIBLE = {"slight": 4.0, "moderate": 7.0, "severe": 10.0}
+VISIBLE = {"slight": 7.0, "moderate": 12.0, "severe": 18.0}
 """Least mean change inside the mask, in grey levels, of a defect worth showing."""
 SURFACES = {
     "wood": surfaces.wood,
@@ -132,7 +132,7 @@ def draw_variants(
         kind = choose_defect(generator, part.category)
         if kind not in kinds:
             kinds.append(kind)
-    twin = generator.random() < 0.45
+    twin = generator.random() < 0.6
     severities = generator.permutation(list(STRENGTHS))
     variants = []
     for k, kind in enumerate(kinds):
@@ -164,7 +164,7 @@ def draw_variant(
     """Random request of one kind and severity, at most `extent` mm long."""
     size = extent * generator.uniform(0.75, 1.0)
     slim = {"crack": 0.06, "scratch": 0.09}.get(kind, 0.15)
-    low, high = max(0.03, 1.0 * mm_per_pixel), max(0.05, slim * size)
+    low, high = max(0.03, 1.6 * mm_per_pixel), max(0.05, slim * size)
     thickness = round(float(np.exp(generator.uniform(np.log(low), np.log(max(high, low * 1.2))))), 3)
     count = (
         int(generator.choice([1, 2, 3], p=[0.82, 0.12, 0.06]))

@@ -12,6 +12,7 @@ import argparse
 import json
 import multiprocessing
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -25,19 +26,23 @@ def render_scene(
     seed: int, index: int, *, window: int = WINDOW, spp: int = SAMPLES, category: str | None = None
 ) -> dict:
     """One scene's arrays and meta (dict), the same for the same (seed, index)."""
-    for attempt in range(20):
+    from magic_ui.rendering import compose
+
+    # One category for all attempts: else parts on which defects hardly show would be rare.
+    if category is None:
+        category = compose.choose(np.random.default_rng([seed, index]), compose.CATEGORY_WEIGHTS)
+    for attempt in range(40):
         generator = np.random.default_rng([seed, index, attempt])
         scene = _try_scene(generator, window, spp, category)
         if scene is not None:
             return scene
-    raise RuntimeError(f"scene {index} of seed {seed}: no visible defect in 20 attempts")
+    raise RuntimeError(f"scene {index} of seed {seed}: no visible defect in 40 attempts")
 
 
-def _try_scene(generator: np.random.Generator, window: int, spp: int, category: str | None) -> dict | None:
+def _try_scene(generator: np.random.Generator, window: int, spp: int, category: str) -> dict | None:
     from magic_ui.rendering import compose
     from magic_ui.rendering.sensor import expose, random_sensor
 
-    category = category or compose.choose(generator, compose.CATEGORY_WEIGHTS)
     part = compose.random_part(generator, category)
     extent = float(np.exp(generator.uniform(*np.log(part.defect_range))))
     side = extent * generator.uniform(1.8, 3.3)
@@ -76,7 +81,7 @@ def _try_scene(generator: np.random.Generator, window: int, spp: int, category: 
     surface = compose.surface_of(finish)
     pictures, masks, records = [], [], []
     for variant in variants:
-        for _ in range(4):
+        for attempt in range(6):
             drawn = compose.render_variant(
                 stage, camera, box, variant, surface, clean, (uv, on_part), spp=spp, seed=render_seed
             )
@@ -85,6 +90,9 @@ def _try_scene(generator: np.random.Generator, window: int, spp: int, category: 
                 if compose.visible_change(normal, picture, drawn[1]) >= compose.VISIBLE[variant.request.severity]:
                     break
             drawn = None
+            if attempt < 2:  # another brush, of another tone, may show where this one does not
+                variant = replace(variant, seed=int(generator.integers(2**32)))
+                continue
             kind = compose.choose_defect(generator, part.category)
             severity = str(generator.choice(["moderate", "severe"]))
             variant = compose.draw_variant(generator, part, kind, severity, extent, chart_size, side / window)

@@ -148,23 +148,35 @@ def dent(generator: np.random.Generator, request: Request, surface: Surface) -> 
 
 
 def wear(generator: np.random.Generator, request: Request, surface: Surface) -> Layer:
-    """Area rubbed bright or dull by many fine parallel marks."""
+    """Area filed flat by many parallel marks, bright ones and dark ones side by side."""
     layer = blank_layer(request.chart_size)
-    field = _blob(generator, request, (0.0, 0.0), ragged=0.14, aspect=generator.uniform(0.45, 0.8))
-    _along, across = rotated(request.chart_size, request.angle)
+    strength = request.strength
+    field = _blob(generator, request, (0.0, 0.0), ragged=0.1, aspect=generator.uniform(0.5, 0.85))
+    along, across = rotated(request.chart_size, request.angle)
     texel = request.chart_size / CHART
-    rows = np.clip(((across / texel) + CHART).astype(int), 0, 2 * CHART - 1)
-    lines = np.convolve(generator.standard_normal(2 * CHART), [0.3, 0.4, 0.3], "same")[rows]
-    streak = lines + 0.6 * spectral_noise(generator, CHART, beta=0.8)
-    body = smoothstep(0.0, 0.35, field) * smoothstep(
-        1.3 - 2.3 * request.strength, 2.4 - 2.4 * request.strength, streak + 2.2 * np.clip(field, 0, 1)
-    )
-    bright = surface.metallic and generator.random() < 0.65
-    tone = np.clip(surface.color * 0.5 + 0.45, 0, 0.9) if bright else surface.color * 0.4
-    mix(layer, body * (0.25 + 0.7 * request.strength), tone, 0.2 if bright else 0.75, float(surface.metallic))
-    layer.height = body * lines * texel * 0.8
-    layer.mask = (smoothstep(0.0, 0.35, field) > 0.25) & (field > 0.02)
-    layer.record = {"morphology": ["rough", "irregular"], "color": "silver" if bright else "gray"}
+    # Marks run a little crooked and are laid in strips, as strokes of a file are.
+    crooked = across + 0.012 * request.extent * band_noise(generator, CHART, 2)
+    pitch = max(request.extent * generator.uniform(0.009, 0.02), 1.2 * texel)
+    rows = np.clip((crooked / pitch + CHART).astype(int), 0, 2 * CHART - 1)
+    marks = generator.standard_normal(2 * CHART)
+    strokes = np.convolve(generator.standard_normal(2 * CHART), np.full(7, 7**-0.5), "same")
+    marks = (0.8 * marks + 0.6 * strokes)[rows]
+    ends = generator.normal(0, 0.14, 2 * CHART)[rows]  # every mark begins and stops where it likes
+    reach = field + ends * np.clip(1 - np.abs(along) / request.extent, 0.3, 1)
+    streak = marks + 0.35 * spectral_noise(generator, CHART, beta=0.7)
+    body = smoothstep(0.0, 0.09, reach) * smoothstep(-0.12, 0.0, field)
+    few = smoothstep(0.4, 1.2, np.abs(marks))  # a slight one touches only here and there
+    body = body * (few + (1 - few) * smoothstep(0.1, 0.7, strength))
+    bright = generator.random() < (0.75 if surface.metallic else 0.6)
+    light = np.clip(surface.color * 0.45 + 0.52, 0, 0.97)
+    dark = surface.color * 0.2
+    share = smoothstep(-1.6, 0.9, streak if bright else -1.2 - streak)[..., None]
+    tone = light * share + dark * (1 - share)
+    # Filed metal scatters along its marks: shaded mostly as diffuse, it is seen in any light.
+    mix(layer, body * (0.4 + 0.6 * strength), tone, 0.5, generator.uniform(0, 0.5) if surface.metallic else 0.0)
+    layer.height = body * (0.5 + 0.5 * strength) * marks * texel * 0.7
+    layer.mask = field > -0.02
+    layer.record = {"morphology": ["rough", "line-like"], "color": "silver" if bright else "gray"}
     return layer
 
 
@@ -206,9 +218,10 @@ def chip(generator: np.random.Generator, request: Request, surface: Surface) -> 
     steps = np.floor(np.clip(field, 0, 1) * 5 + 0.4 * band_noise(generator, CHART, 5))
     depth = np.clip(field, 0, 1) * 0.8 + 0.07 * steps + 0.03 * spectral_noise(generator, CHART, beta=1.1)
     layer.height = -radius * inside * depth * (0.3 + 0.7 * request.strength)
-    raw = np.clip(surface.color * 0.75 + 0.14, 0, 0.9) if not surface.metallic else surface.color * 0.55
+    pale = generator.random() < 0.7
+    raw = np.clip(surface.color * 0.6 + 0.35, 0, 0.92) if pale else surface.color * 0.5
     tone = raw * np.clip(1 + 0.16 * spectral_noise(generator, CHART, beta=0.8), 0.5, 1.5)[..., None]
-    mix(layer, inside * (0.5 + 0.5 * request.strength), tone, 0.8, 0.6 if surface.metallic else 0.0)
+    mix(layer, inside * (0.6 + 0.4 * request.strength), tone, 0.8, 0.6 if surface.metallic else 0.0)
     layer.mask = field > 0.0
     layer.record = {"morphology": ["irregular", "block-shaped"], "color": None}
     return layer
@@ -232,7 +245,7 @@ def discoloration(generator: np.random.Generator, request: Request, surface: Sur
     else:
         tone = np.clip(surface.color * 0.3 + 0.5, 0, 0.85) if light else surface.color * np.array([0.35, 0.32, 0.28])
         name = "white" if light else "gray"
-    mix(layer, body * (0.2 + 0.6 * request.strength), tone, surface.roughness, float(surface.metallic))
-    layer.mask = body > 0.2
+    mix(layer, body * (0.3 + 0.6 * request.strength), tone, surface.roughness, float(surface.metallic))
+    layer.mask = body > 0.15
     layer.record = {"morphology": ["irregular"], "color": name}
     return layer

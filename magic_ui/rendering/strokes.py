@@ -63,18 +63,24 @@ def scratch(generator: np.random.Generator, request: Request, surface: Surface) 
     grain = spectral_noise(generator, CHART, beta=0.6, low=20)
     layer.height = half * ((0.25 + 0.75 * strength) * (-0.9 * inside + 0.35 * lip) + 0.05 * grain * inside)
     luminance = float(surface.color.mean())
-    bright = generator.random() < (0.75 if surface.metallic else 0.55) or luminance < 0.12
+    bright = generator.random() < (0.7 if surface.metallic else 0.55) or luminance < 0.12
     if surface.metallic:
-        tone = np.clip(surface.color.mean() + np.array([0.36, 0.36, 0.35]), 0, 0.97) if bright else surface.color * 0.22
-        rough = generator.uniform(0.22, 0.55) if bright else 0.5
+        tone = np.clip(surface.color.mean() + np.array([0.42, 0.42, 0.41]), 0, 0.97) if bright else surface.color * 0.1
+        rough = generator.uniform(0.3, 0.6) if bright else 0.6
     else:
-        tone = np.clip(surface.color * 0.4 + 0.5, 0, 0.92) if bright else surface.color * 0.25
+        tone = np.clip(surface.color * 0.3 + 0.62, 0, 0.95) if bright else surface.color * 0.15
         rough = 0.8
-    patchy = np.clip(0.88 + 0.14 * band_noise(generator, CHART, 9), 0.5, 1.0)
-    cover = inside * (0.25 + 0.75 * strength) * patchy + 0.25 * lip * strength * (distance < half)
-    # Torn metal scatters: half of it is shaded as diffuse, so that the scratch is bright in any light.
-    mix(layer, cover, tone, rough, generator.uniform(0.2, 0.8) if surface.metallic else 0.0)
-    layer.mask = distance < 0.6 * half
+    patchy = np.clip(0.9 + 0.12 * band_noise(generator, CHART, 9), 0.6, 1.0)
+    # One wall lies in the groove's own shadow, the other catches the light.
+    gy, gx = np.gradient(distance)
+    side = generator.choice([-1, 1]) * (np.cos(request.angle) * gy - np.sin(request.angle) * gx)
+    wall = lip * smoothstep(-0.1, 0.5, side / max(float(np.abs(side).max()), 1e-9)) * (1 - skips)
+    shadow = surface.color * 0.08 if bright else np.clip(surface.color * 0.5 + 0.45, 0, 0.95)
+    mix(layer, wall * (0.25 + 0.55 * strength), shadow, 0.8, 0.0 if bright else 0.5)
+    cover = inside * (0.4 + 0.6 * strength) * patchy + 0.2 * lip * strength * (distance < half)
+    # Torn metal scatters: most of it is shaded as diffuse, so that the scratch is bright in any light.
+    mix(layer, cover, tone, rough, generator.uniform(0.0, 0.5) if surface.metallic and bright else 0.0)
+    layer.mask = distance < 0.7 * half
     fine = "fine" if request.thickness == "thin" else "wide" if request.thickness == "thick" else None
     layer.record = {
         "morphology": [w for w in ("line-like", fine) if w],
@@ -140,9 +146,9 @@ def contamination(generator: np.random.Generator, request: Request, surface: Sur
     """Foreign matter lying on the surface: a curled fibre or a scatter of particles."""
     layer = blank_layer(request.chart_size)
     dark = surface.color.mean() > 0.2 and generator.random() < 0.7
-    tone = np.array([0.05, 0.045, 0.04]) if dark else np.array([0.75, 0.73, 0.68])
+    tone = np.array([0.03, 0.028, 0.025]) if dark else np.array([0.85, 0.83, 0.78])
     if generator.random() < 0.5:
-        width = request.extent * generator.uniform(0.02, 0.045)
+        width = request.extent * generator.uniform(0.026, 0.06)
         heading = request.angle + np.cumsum(np.cumsum(generator.normal(0, 0.018, 90)) + generator.normal(0, 0.025))
         path = np.cumsum(np.stack([np.cos(heading), np.sin(heading)], 1), 0)
         path = (
@@ -158,7 +164,7 @@ def contamination(generator: np.random.Generator, request: Request, surface: Sur
         cover = smoothstep(0.3, 0.5, field * smoothstep(0.55 * request.extent, 0.3 * request.extent, np.hypot(x, y)))
         layer.height = cover * request.chart_size / CHART * 2.0
         words = ["granular"]
-    mix(layer, cover * (0.5 + 0.5 * request.strength), tone, 0.9, 0.0)
+    mix(layer, cover * (0.6 + 0.4 * request.strength), tone, 0.9, 0.0)
     layer.mask = cover > 0.3
     layer.record = {"morphology": words, "color": "black" if dark else "white"}
     return layer
