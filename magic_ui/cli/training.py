@@ -22,6 +22,9 @@ def train(
     start_from: Annotated[
         Path | None, typer.Option("--start-from", help="Checkpoint folder whose fitting weights are taken over.")
     ] = None,
+    from_stage: Annotated[
+        int, typer.Option("--from-stage", help="First stage of the recipe to train, from 0; needs --start-from.")
+    ] = 0,
     base_dir: Annotated[
         Path | None, typer.Option("--base_dir", "--base-dir", help="Data set of real defects: fine-tune --checkpoint.")
     ] = None,
@@ -74,7 +77,7 @@ def train(
     if base_dir is None:
         if data is None:
             raise InputError("base_dir", "give --base_dir (real pictures) or --data (rendered pairs, for a recipe).")
-        _from_recipe(recipe, data, output, device, limit, start_from)
+        _from_recipe(recipe, data, output, device, limit, start_from, from_stage)
         return
     from ..batch import DATASET_TYPES
     from ..checks import require_choice, require_seed
@@ -112,7 +115,7 @@ def train(
 
 
 def _from_recipe(
-    recipe: str, data: Path, output: Path, device: str, limit: int | None, start_from: Path | None
+    recipe: str, data: Path, output: Path, device: str, limit: int | None, start_from: Path | None, from_stage: int
 ) -> None:
     from ..training.recipe import ClipSegRecipe, OutlineRecipe, load_recipe
 
@@ -128,4 +131,8 @@ def _from_recipe(
     else:
         from ..training.build import train_from_scratch
 
-        typer.echo(train_from_scratch(chosen, data, output, device=device, limit=limit, start_from=start_from))
+        typer.echo(
+            train_from_scratch(
+                chosen, data, output, device=device, limit=limit, start_from=start_from, from_stage=from_stage
+            )
+        )

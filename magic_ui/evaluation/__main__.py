@@ -19,7 +19,7 @@ def main() -> None:
     parser.add_argument("--real", type=Path, help="DS-MVTec folder")
     parser.add_argument("--output", type=Path, default=Path("evaluation"))
     parser.add_argument("--classifier", type=Path, help="file to keep the classifier in; default: in the output folder")
-    parser.add_argument("--classifier-steps", type=int, default=1500)
+    parser.add_argument("--classifier-steps", type=int, default=3000)
     parser.add_argument("--samples", type=int, default=64, help="held-out defects to paint")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument(

@@ -129,7 +129,7 @@ def _augment(stored: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
 def train_classifier(
     samples: Sequence[DefectSample],
     *,
-    steps: int = 1500,
+    steps: int = 3000,
     batch_size: int = 32,
     learning_rate: float = 2e-3,
     seed: int = 0,

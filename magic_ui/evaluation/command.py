@@ -14,7 +14,7 @@ from .classifier import DefectClassifier, load_classifier, save_classifier, trai
 from .downstream import DownstreamSettings, measure_downstream
 from .findings import Findings
 from .report import write_report
-from .scenes import load_samples
+from .scenes import JUDGED, load_samples
 from .suite import Settings, evaluate
 from .table import print_table
 
@@ -28,7 +28,7 @@ def run_evaluation(
     real: Path | None = None,
     output: Path = Path("evaluation"),
     classifier: Path | None = None,
-    classifier_steps: int = 1500,
+    classifier_steps: int = 3000,
     samples: int = 64,
     seeds: int = 3,
     strength: float = 1.0,
@@ -128,6 +128,7 @@ def _classifier(kept: Path, train: Path | None, steps: int, seed: int) -> Defect
         if step % 200 == 0 or step == total:
             print(f"classifier {step}/{total}  loss {loss:.3f}", flush=True)
 
-    model = train_classifier(load_samples(train), steps=steps, seed=seed, report=report)
+    samples = [sample for sample in load_samples(train) if sample.defect in JUDGED]
+    model = train_classifier(samples, steps=steps, seed=seed, report=report)
     save_classifier(model, kept)
     return model

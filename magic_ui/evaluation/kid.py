@@ -36,6 +36,33 @@ def squared_mmd(
     return means[0] + means[1] - 2 * means[2]
 
 
+def distance_within_groups(
+    x: np.ndarray, y: np.ndarray, groups: np.ndarray, scenes: np.ndarray, *, parts: int = 12, seed: int = 0
+) -> tuple[float, float]:
+    """:func:`squared_mmd` of every group's own members, averaged over the groups, and its standard error.
+
+    With kinds of defects for groups it asks whether the scratches look like scratches and the dents like dents; over
+    whole sets, pictures of the wrong kind in the right proportions would pass.
+
+    Args:
+        x, y: feature vectors [N, d] of two pictures of the same sample in every row.
+        groups, scenes: labels [N]; members of one scene are not compared, groups of fewer than two scenes left out.
+        parts: scenes are left out in so many turns for the error. Source: the jackknife (Efron and Tibshirani 1993,
+            §11.5).
+    """
+
+    def mean(kept: np.ndarray) -> float:
+        members = [np.flatnonzero(kept & (groups == name)) for name in np.unique(groups)]
+        own = [squared_mmd(x[i], y[i], scenes[i], scenes[i]) for i in members if len(np.unique(scenes[i])) > 1]
+        return float(np.mean(own)) if own else float("nan")
+
+    names = np.random.default_rng([seed, 22]).permutation(np.unique(scenes))
+    turns = [part for part in np.array_split(names, min(parts, len(names))) if part.size]
+    values = np.array([mean(~np.isin(scenes, part)) for part in turns])
+    error = np.sqrt((len(values) - 1) * np.mean((values - values.mean()) ** 2))
+    return mean(np.ones(len(x), bool)), float(error)
+
+
 def kernel_distance(
     x: np.ndarray,
     y: np.ndarray,

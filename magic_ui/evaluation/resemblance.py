@@ -10,7 +10,7 @@ import torch
 from .baselines import BASELINES
 from .features import NAME, load_vgg, perceptual_vectors, pooled_features
 from .findings import Findings, Sheet
-from .kid import kernel_distance
+from .kid import distance_within_groups, kernel_distance
 from .lpips import intra_cluster_lpips, mean_over_groups
 from .painting import Painted
 from .recognition import TILE
@@ -51,26 +51,25 @@ def measure(
         return pooled_features(vgg, crops)
 
     truth = features([s.defective for s in samples], samples)
-    distances = {
-        name: kernel_distance(features(images, samples), truth, scenes, scenes, seed=seed)
-        for name, images in pictures.items()
-    }
+    vectors = {name: features(images, samples) for name, images in pictures.items()}
+    distances = {name: kernel_distance(v, truth, scenes, scenes, seed=seed) for name, v in vectors.items()}
+    kinds = np.array([s.defect for s in samples])
+    within = {name: distance_within_groups(v, truth, kinds, scenes, seed=seed) for name, v in vectors.items()}
     if len(others) >= 2:
         chance = list(others[: len(samples)])
         labels = np.array([s.scene for s in chance])
         distances["other renders"] = kernel_distance(
             features([s.defective for s in chance], chance), truth, labels, scenes, seed=seed
         )
-    ours, copied = distances["painted"], distances["CutPaste"]
-    spread = "KID × 1000: " + " against ".join(f"{1000 * m:.3f} ± {1000 * s:.3f}" for m, s in (ours, copied))
-    if copied[0] > 2 * copied[1]:
-        ratio = ours[0] / copied[0]
-    else:  # a share of nothing: too few samples, or CutPaste cannot be told from renders by these features
-        ratio, spread = float("nan"), f"{spread}, which is within its spread of 0"
     found = Findings(
-        rows=[Row("KID to held-out renders, share of CutPaste's", ratio, 0.25, False, "", len(samples), note=spread)]
+        rows=[
+            _share_of_copied("KID to held-out renders, share of CutPaste's", distances, len(samples)),
+            _share_of_copied("… KID within every type, averaged", within, len(samples)),
+        ]
     )
-    found.details |= {"features": NAME, "kid": {k: {"mean": m, "std": s} for k, (m, s) in distances.items()}}
+    found.details["features"] = NAME
+    for name, table in (("kid", distances), ("kid_within_types", within)):
+        found.details[name] = {k: {"mean": m, "std": s} for k, (m, s) in table.items()}
     _diversity(found, vgg, painted, seeds, others)
     rows = [
         (
@@ -92,6 +91,16 @@ def measure(
         )
     )  # fmt: skip
     return found
+
+
+def _share_of_copied(name: str, distances: dict[str, tuple[float, float]], count: int) -> Row:
+    ours, copied = distances["painted"], distances["CutPaste"]
+    note = "KID × 1000: " + ", ".join(f"{k} {1000 * m:.2f} ± {1000 * s:.2f}" for k, (m, s) in distances.items())
+    if copied[0] > 2 * copied[1]:
+        ratio = ours[0] / copied[0]
+    else:  # a share of nothing: too few samples, or CutPaste cannot be told from renders by these features
+        ratio, note = float("nan"), f"CutPaste is within its spread of 0; {note}"
+    return Row(name, ratio, 0.25, False, count=count, note=note)
 
 
 def _diversity(

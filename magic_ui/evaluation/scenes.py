@@ -16,6 +16,9 @@ from ..errors import InputError
 from ..instruction.spec import DefectSpec
 from ..paint.crop import crop_box, extract, resize_image
 
+JUDGED = ("scratch", "crack", "corrosion", "stain", "dent", "wear", "hole", "chip", "contamination")
+"""Kinds that a picture can be asked about. Discoloration is not among them: to a grey sensor a heat tint is a stain."""
+
 MASK_MARGIN = 3
 """Pixels by which a render's exact mask is grown before it is painted: the middle of what models are trained on."""
 

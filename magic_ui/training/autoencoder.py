@@ -42,7 +42,8 @@ def train_autoencoder(
     Args:
         state_path: where the state is saved every 100 steps and read at the start.
         report: called with (step, steps, loss) now and then.
-        start_from: folder of an ``AutoencoderKL`` whose weights of equal name and shape are taken over at step 0.
+        start_from: folder of an ``AutoencoderKL`` whose weights of equal name and shape are taken over at step 0;
+            in a recipe of no steps they are kept as they are.
     """
     from diffusers import AutoencoderKL
 
@@ -51,6 +52,8 @@ def train_autoencoder(
     vae: Any = AutoencoderKL(**recipe.autoencoder)
     start_from_weights(vae, start_from)
     vae.to(device, memory_format=torch.channels_last)
+    if not options["steps"]:
+        return vae.eval().requires_grad_(False)
     optimizer = torch.optim.AdamW(vae.parameters(), lr=options["learning_rate"], weight_decay=1e-4)
     first = 0
     if (state := load_state(state_path)) is not None:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import shutil
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
+from ..checks import require_number
+from ..errors import InputError
 from ..registry import write_checksums
 from .autoencoder import psnr_inside, train_autoencoder
 from .captions import CAPTION_LANGUAGES, IDENTITY_CAPTION, sample_caption
@@ -31,6 +34,7 @@ def train_from_scratch(
     device: str = "auto",
     limit: int | None = None,
     start_from: Path | None = None,
+    from_stage: int = 0,
 ) -> Path:
     """Tokenizer, autoencoder, then UNet and text encoder; finished stages and half-finished ones are resumed.
 
@@ -38,15 +42,21 @@ def train_from_scratch(
         data: folder of rendered ``scene_*.npz`` pairs; the last 5% of the scenes are held out for the card's figures.
         start_from: a checkpoint folder of the same recipe, older perhaps: its tokenizer is kept and every weight of
             equal name and shape is taken over.
+        from_stage: the first of the recipe's stages to train, counted from 0; after 0 the autoencoder of
+            ``start_from`` is kept bit for bit, since the latents that its UNet knows are its own.
         output: gets ``state/`` (to resume from) and ``checkpoint/`` (the result, in diffusers' layout).
 
     Returns:
         The checkpoint's folder.
+
+    Raises:
+        InputError: ``from_stage`` names no stage, or there is nothing to begin it from.
     """
     from transformers import CLIPTokenizer
 
     from ..devices import pick_device
 
+    recipe = _later_stages(recipe, from_stage, start_from)
     chosen = pick_device(device)
     started = time.monotonic()
     pairs = load_pairs(data, limit=limit)
@@ -78,6 +88,21 @@ def train_from_scratch(
         "torch_threads": torch.get_num_threads(),
     }
     return export_checkpoint(recipe, folder, tokenizer, text_encoder, vae, unet, figures)
+
+
+def _later_stages(recipe: Recipe, from_stage: int, start_from: Path | None) -> Recipe:
+    """The recipe from one of its stages on."""
+    stages = recipe.diffusion_training["stages"]
+    require_number("from_stage", from_stage, 0, len(stages) - 1, integer=True)
+    if not from_stage:
+        return recipe
+    if start_from is None:
+        raise InputError("from_stage", "a later stage needs the weights of the ones before it; name them: start_from.")
+    return replace(
+        recipe,
+        autoencoder_training=recipe.autoencoder_training | {"steps": 0},
+        diffusion_training=recipe.diffusion_training | {"stages": stages[from_stage:]},
+    )
 
 
 def export_checkpoint(

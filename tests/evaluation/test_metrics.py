@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from magic_ui.evaluation.kid import kernel_distance, polynomial_kernel, squared_mmd
+from magic_ui.evaluation.kid import distance_within_groups, kernel_distance, polynomial_kernel, squared_mmd
 from magic_ui.evaluation.lpips import distances, intra_cluster_lpips, mean_over_groups, mean_pairwise
 from magic_ui.evaluation.ordering import is_ordered, share_ordered, stroke_width
 from magic_ui.evaluation.seam import border_gradient, pixels_changed_outside, seam_ratio
@@ -36,6 +36,25 @@ def test_kid_is_unbiased_where_pictures_share_their_scenes(generator):
     labelled, naive = squared_mmd(x, y, scenes, scenes), squared_mmd(x, y)
     assert abs(labelled) < 0.05
     assert abs(labelled) < abs(naive)
+
+
+def test_swapped_kinds_are_far_within_kinds_though_the_whole_sets_are_alike(generator):
+    kinds, scenes = np.repeat([0, 1], 60), np.arange(120)
+    x = generator.normal(size=(120, 6)) + 1.5 * kinds[:, None]
+    same = generator.normal(size=(120, 6)) + 1.5 * kinds[:, None]
+    swapped = generator.normal(size=(120, 6)) + 1.5 * (1 - kinds[:, None])
+    near, error = distance_within_groups(same, x, kinds, scenes)
+    far, _ = distance_within_groups(swapped, x, kinds, scenes)
+    assert abs(near) < 3 * error and far > 20 * error
+    assert abs(kernel_distance(swapped, x)[0]) < far / 5
+
+
+def test_kid_within_one_group_is_the_plain_one_and_its_error_a_jackknife(generator):
+    x, y, scenes = *generator.normal(size=(2, 12, 3)), np.arange(12)
+    value, error = distance_within_groups(x, y, np.zeros(12), scenes, parts=12)
+    assert value == pytest.approx(squared_mmd(x, y, scenes, scenes))
+    left_out = [squared_mmd(*(np.delete(v, i, axis=0) for v in (x, y, scenes, scenes))) for i in range(12)]
+    assert error == pytest.approx(np.sqrt(11 / 12 * np.sum((left_out - np.mean(left_out)) ** 2)))
 
 
 def test_kid_is_deterministic_by_seed(generator):

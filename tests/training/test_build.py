@@ -279,6 +279,19 @@ def test_a_run_takes_over_the_fitting_weights_of_another(trained, recipe):
     assert torch.equal(wider.decoder.conv_in.weight, before)
 
 
+def test_a_later_stage_begins_from_finished_weights_and_keeps_the_autoencoder(trained, scenes, recipe, tmp_path):
+    later = train_from_scratch(recipe, scenes, tmp_path, device="cpu", start_from=trained, from_stage=1)
+    before, after = weights(trained), weights(later)
+    assert before.keys() == after.keys()
+    same = {name for name in before if before[name] == after[name]}
+    assert same == {name for name in before if name.endswith("vae")}
+    assert load_state(tmp_path / "state" / "diffusion.pt")["step"] == 1
+    with pytest.raises(InputError, match="from_stage"):
+        train_from_scratch(recipe, scenes, tmp_path, device="cpu", start_from=trained, from_stage=2)
+    with pytest.raises(InputError, match="start_from"):
+        train_from_scratch(recipe, scenes, tmp_path, device="cpu", from_stage=1)
+
+
 def test_the_mask_channel_holds_coverage_but_whole_cells_now_and_then(trained, scenes, recipe, tmp_path):
     vae, pairs = load_checkpoint(trained, device="cpu").vae, load_pairs(scenes)
     data = encode_pairs(vae, pairs, 2, 3, torch.device("cpu"), lambda *_: None, tmp_path / "latents.pt")
