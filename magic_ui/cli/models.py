@@ -81,6 +81,11 @@ def evaluate(
     train_share: Annotated[
         float, typer.Option("--train-share", help="Downstream: share of every defect, by name, that trains.")
     ] = 1 / 3,
+    before: Annotated[
+        str | None, typer.Option("--before", help="Downstream: the checkpoint before fine-tuning, to compare with.")
+    ] = None,
+    align: Annotated[bool, typer.Option("--align/--no-align", help="Downstream: place masks by CAMA.")] = True,
+    rivals: Annotated[bool, typer.Option("--rivals/--no-rivals", help="Downstream: measure baselines too.")] = True,
 ) -> None:
     """Measure a checkpoint (extra `metrics`): one table, one HTML report, one JSON."""
     from ..evaluation.command import run_downstream, run_evaluation
@@ -96,6 +101,9 @@ def evaluate(
             seeds=seeds,
             train_share=train_share,
             seed=seed,
+            align=align,
+            rivals=rivals,
+            before=before,
         )
         return
     if held_out is None:

@@ -39,6 +39,12 @@ def train(
     ds_caption_xlsx: Annotated[
         Path | None, typer.Option("--ds_caption_xlsx", help="Captions workbook, if not the data set's own.")
     ] = None,
+    attribute_words: Annotated[
+        bool, typer.Option("--attribute-words/--no-attribute-words", help="Captions say how severe, thick, shaped.")
+    ] = True,
+    bilingual: Annotated[
+        bool, typer.Option("--bilingual/--no-bilingual", help="Captions of a bilingual checkpoint in both languages.")
+    ] = True,
     train_share: Annotated[
         float, typer.Option("--train-share", help="Share of every defect, by file name, that trains.")
     ] = 1 / 3,
@@ -104,6 +110,8 @@ def train(
         caption_dropout=caption_dropout,
         masked_share=masked_share,
         use_ds_captions=use_ds_captions,
+        attribute_words=attribute_words,
+        bilingual=bilingual,
         ema_decay=ema_decay,
         gradient_checkpointing=gradient_checkpointing,
         mixed_precision=mixed_precision,

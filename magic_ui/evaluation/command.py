@@ -90,6 +90,9 @@ def run_downstream(
     seeds: int = 3,
     train_share: float = TRAIN_SHARE,
     seed: int = 0,
+    align: bool = True,
+    rivals: bool = True,
+    before: str | None = None,
 ) -> Findings:
     """Train detectors on what a checkpoint and the baselines paint, test them on real defects that nothing saw.
 
@@ -99,6 +102,8 @@ def run_downstream(
         per_class: synthetic pictures of each class, 1–1000.
         seeds: networks of each kind, 1–10.
         train_share: share of every defect, by file name, that trains; the rest tests.
+        align, rivals: see :class:`~magic_ui.evaluation.downstream.DownstreamSettings`.
+        before: the checkpoint that ``checkpoint`` was fine-tuned from, to be compared with.
 
     Raises:
         InputError: not in that layout, a number out of range.
@@ -108,9 +113,18 @@ def run_downstream(
         seeds=int(require_number("seeds", seeds, 1, 10, integer=True)),
         train_share=float(require_number("train_share", train_share, 0, 1)),
         seed=require_seed(seed),
+        align=align,
+        rivals=rivals,
     )
     studio = DefectStudio.from_pretrained(checkpoint)
-    found = measure_downstream(studio, real, output / "pictures", settings, report=lambda line: print(line, flush=True))
+    found = measure_downstream(
+        studio,
+        real,
+        output / "pictures",
+        settings,
+        report=lambda line: print(line, flush=True),
+        before=None if before is None else DefectStudio.from_pretrained(before),
+    )
     about = {"checkpoint": studio.checkpoint.name, "sha256": studio.checkpoint.sha256, **asdict(settings)}
     print("\n" + print_table(found.rows))
     for path in write_report(output, found, about):

@@ -31,18 +31,26 @@ CONTEXT, CROP = 2.0, 96
 TEST_NORMALS = 1 / 4
 """Share of the normal pictures, the last by name, that no training sees."""
 CLASSIFIER_STEPS = 300
-OURS, REAL = "ours", "real training defects"
+OURS, REAL, BEFORE = "ours", "real training defects", "before fine-tuning"
+TURNS = 4
+"""Quarter turns in which every crop is looked at: parts lie at any angle."""
 
 
 @dataclass(frozen=True)
 class DownstreamSettings:
-    """Pictures of each class, seeds of the networks, steps of a segmenter, share of the defects that trains."""
+    """Pictures of each class, seeds of the networks, steps of a segmenter, share of the defects that trains.
+
+    ``align``: masks are moved by CAMA, else pasted at their own coordinates. ``rivals``: the baselines, the real
+    training defects and the memory of normal features are measured too.
+    """
 
     per_class: int = 40
     seeds: int = 3
     steps: int = STEPS
     train_share: float = TRAIN_SHARE
     seed: int = 0
+    align: bool = True
+    rivals: bool = True
 
 
 @dataclass(frozen=True)
@@ -76,6 +84,7 @@ def measure_downstream(
     folder: Path,
     settings: DownstreamSettings,
     report: Callable[[str], None] = print,
+    before: DefectStudio | None = None,
 ) -> Findings:
     """Paint, train, test: the table of the downstream comparison, with a sheet of what was painted.
 
@@ -86,6 +95,7 @@ def measure_downstream(
         studio: with the checkpoint to judge.
         root: real pictures in DS-MVTec layout.
         folder: keeps the painted pictures, so that an interrupted run goes on.
+        before: with the checkpoint that the judged one was fine-tuned from, to paint the same places.
 
     Raises:
         InputError: see :func:`split_real`.
@@ -93,49 +103,75 @@ def measure_downstream(
     split = split_real(root, settings.train_share)
     report(f"{len(split.training)} training and {len(split.test)} test defects")
     placements = place_defects(
-        studio, split.training, split.normals, settings.per_class, folder / "masks", seed=settings.seed
+        studio,
+        split.training,
+        split.normals,
+        settings.per_class,
+        folder / "masks",
+        align=settings.align,
+        seed=settings.seed,
     )
-    own = folder / f"ours_{studio.checkpoint.sha256[:8]}"
     report(f"{len(placements)} places; painting")
-    paint_ours(studio, placements, own)
-    folders = {OURS: own}
-    for name in BASELINES:
+    folders = {}
+    for name, painter in ({OURS: studio} | ({} if before is None else {BEFORE: before})).items():
+        folders[name] = folder / f"ours_{painter.checkpoint.sha256[:8]}"
+        paint_ours(painter, placements, folders[name])
+    for name in BASELINES if settings.rivals else ():
         folders[name] = folder / name.lower().replace(" ", "_")
         paint_baseline(name, placements, folders[name])
     sets = {name: list(read_pictures(placements, place)) for name, place in folders.items()}
-    sets[REAL] = list(read_samples(split.training))
+    if settings.rivals:
+        sets[REAL] = list(read_samples(split.training))
     test = list(read_samples(split.test))
     found = Findings(details={"features": NAME, "placements": len(placements)})
-    _resemblance(found, sets, test, settings.seed)
+    report("features")
+    vgg = load_vgg()
+    features, truth = {name: _turned_features(vgg, p) for name, p in sets.items()}, _turned_features(vgg, test)
+    _resemblance(found, features, truth, settings.seed)
+    if settings.rivals:
+        _diversity(found, vgg, sets)
     report("segmenters")
     _segmentation(found, sets, test, split, settings, report)
     report("classifiers")
-    _classification(found, sets, test, settings)
+    _classification(found, sets, features, test, truth, settings)
     rows = []
     for index, place in enumerate(placements[:10]):
         tiles = [crop_around(sets[name][index].image, place.mask, 112, context=CONTEXT) for name in folders]
         rows.append((f"{place.defect}: {place.instruction}", tiles))
     found.sheets.append(Sheet("The same places by every method", list(folders), rows))
-    real = [(p.defect, [crop_around(p.image, p.mask, 112, context=CONTEXT)]) for p in sets[REAL][::4]]
-    found.sheets.append(Sheet("Real defects of the training third", ["real"], real))
+    if settings.rivals:
+        real = [(p.defect, [crop_around(p.image, p.mask, 112, context=CONTEXT)]) for p in sets[REAL][::4]]
+        found.sheets.append(Sheet("Real defects of the training third", ["real"], real))
     return found
 
 
-def _resemblance(found: Findings, sets: dict[str, list[Picture]], test: Sequence[Picture], seed: int) -> None:
-    vgg = load_vgg()
+def _turned_features(vgg: torch.nn.Module, pictures: Sequence[Picture]) -> np.ndarray:
+    """VGG features of every picture's crop in every quarter turn, [TURNS * N, D], turn by turn."""
+    crops = [crop_around(p.image, p.mask, CROP, context=CONTEXT) for p in pictures]
+    views = [np.ascontiguousarray(np.rot90(crop, turn)) for turn in range(TURNS) for crop in crops]
+    return pooled_features(vgg, views)  # type: ignore[arg-type]
 
-    def crops(pictures: Sequence[Picture]) -> list[np.ndarray]:
-        return [crop_around(p.image, p.mask, CROP, context=CONTEXT) for p in pictures]
 
-    truth = pooled_features(vgg, crops(test))
-    kid = {n: kernel_distance(pooled_features(vgg, crops(p)), truth, seed=seed) for n, p in sets.items()}
+def _resemblance(found: Findings, features: dict[str, np.ndarray], truth: np.ndarray, seed: int) -> None:
+    def owners(rows: np.ndarray, first: int) -> np.ndarray:  # views of one picture are not independent
+        return first + np.tile(np.arange(len(rows) // TURNS), TURNS)
+
+    kid = {
+        name: kernel_distance(rows, truth, owners(rows, 0), owners(truth, len(rows)), seed=seed)
+        for name, rows in features.items()
+    }
     found.details["kid_real"] = {name: {"mean": m, "std": s} for name, (m, s) in kid.items()}
-    best = min(mean for name, (mean, _) in kid.items() if name in BASELINES)
     note = ", ".join(f"{name} {1000 * m:.2f} ± {1000 * s:.2f}" for name, (m, s) in kid.items())
-    ratio = kid[OURS][0] / best if best > 0 else float("nan")
-    found.rows.append(
-        Row("KID to unseen real defects, share of the best baseline's", ratio, 1.0, False, count=len(test), note=note)
-    )
+    best = min((mean for name, (mean, _) in kid.items() if name in BASELINES), default=0.0)
+    rivals = {"the best baseline's": (best, 1.0), "that before fine-tuning": (kid.get(BEFORE, (0.0, 0.0))[0], 0.5)}
+    count = len(truth) // TURNS
+    found.rows.append(Row("KID × 1000 to unseen real defects", 1000 * kid[OURS][0], count=count, note=note))
+    for name, (value, bar) in rivals.items():
+        if value > 0:
+            found.rows.append(Row(f"… share of {name}", kid[OURS][0] / value, bar, False, count=count))
+
+
+def _diversity(found: Findings, vgg: Any, sets: dict[str, list[Picture]]) -> None:
     apart = {}
     for name in (OURS, *BASELINES, REAL):
         vectors = perceptual_vectors(vgg, [crop_around(p.image, p.mask, 64, context=CONTEXT) for p in sets[name]])
@@ -175,16 +211,18 @@ def _segmentation(
             model = train_segmenter(small, normals, seed, steps=settings.steps)
             figures.setdefault(name, []).append(_judge([defect_map(model, i) for i in images], truth))
             report(f"  {name}, seed {seed}: pixel AP {figures[name][-1]['pixel_ap']:.3f}")
-    memory = NormalMemory(load_vgg(), normals, seed=settings.seed)
-    figures["none (nearest normal features)"] = [_judge([memory(i) for i in images], truth)]
+    if settings.rivals:
+        memory = NormalMemory(load_vgg(), normals, seed=settings.seed)
+        figures["none (nearest normal features)"] = [_judge([memory(i) for i in images], truth)]
     found.details["downstream"] = figures
     means = {name: _spread(values, "pixel_ap") for name, values in figures.items()}
-    rivals = {name: mean for name, (mean, _) in means.items() if name not in (OURS, REAL)}
-    best = max(rivals, key=lambda name: rivals[name])
-    ahead = means[OURS][0] - rivals[best]
-    found.rows.append(
-        Row("Segmentation, pixel AP ahead of the best other", ahead, 0.03, count=len(test), note=f"which is {best}")
-    )
+    rivals = {name: mean for name, (mean, _) in means.items() if name not in (OURS, REAL, BEFORE)}
+    if rivals:
+        best = max(rivals, key=lambda name: rivals[name])
+        ahead = means[OURS][0] - rivals[best]
+        found.rows.append(
+            Row("Segmentation, pixel AP ahead of the best other", ahead, 0.03, count=len(test), note=f"which is {best}")
+        )
     for name, values in figures.items():
         mean, spread = means[name]
         auc, boxes = _spread(values, "image_auc"), _spread(values, "box_ap")
@@ -212,25 +250,23 @@ def _spread(values: Sequence[dict[str, float]], name: str) -> tuple[float, float
 
 
 def _classification(
-    found: Findings, sets: dict[str, list[Picture]], test: Sequence[Picture], settings: DownstreamSettings
+    found: Findings,
+    sets: dict[str, list[Picture]],
+    features: dict[str, np.ndarray],
+    test: Sequence[Picture],
+    truth: np.ndarray,
+    settings: DownstreamSettings,
 ) -> None:
-    vgg = load_vgg()
-
-    def features(pictures: Sequence[Picture], turns: Sequence[int]) -> torch.Tensor:
-        crops = [crop_around(p.image, p.mask, CROP, context=CONTEXT) for p in pictures]
-        views = [np.ascontiguousarray(np.rot90(crop, turn)) for turn in turns for crop in crops]
-        return torch.from_numpy(pooled_features(vgg, views))
-
-    truth, classes = features(test, (0,)), sorted({p.defect for p in test})
+    classes = sorted({p.defect for p in test})
+    shown = torch.from_numpy(truth[: len(test)])  # the test pictures as they lie
+    wanted = torch.tensor([classes.index(p.defect) for p in test])
     table: dict[str, Any] = {}
     for name, pictures in sets.items():
-        inputs = features(pictures, range(4))
-        labels = torch.tensor([classes.index(p.defect) for _ in range(4) for p in pictures])
+        labels = torch.tensor([classes.index(p.defect) for _ in range(TURNS) for p in pictures])
         shares = []
         for seed in range(settings.seeds):
-            chosen = _train_classifier(inputs, labels, len(classes), seed)(truth).argmax(dim=1)
-            wanted = torch.tensor([classes.index(p.defect) for p in test])
-            shares.append(float((chosen == wanted).float().mean()))
+            model = _train_classifier(torch.from_numpy(features[name]), labels, len(classes), seed)
+            shares.append(float((model(shown).argmax(dim=1) == wanted).float().mean()))
         table[name] = shares
         spread = float(np.std(shares, ddof=1)) if len(shares) > 1 else 0.0
         note = f"± {spread:.3f} over {len(shares)} seeds"

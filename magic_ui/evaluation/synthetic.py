@@ -49,6 +49,7 @@ def place_defects(
     per_class: int,
     folder: Path,
     *,
+    align: bool = True,
     seed: int = 0,
     report: Callable[[int, int], None] | None = None,
 ) -> list[Placement]:
@@ -61,6 +62,7 @@ def place_defects(
         training: defect samples that may be learned from; no others may be given.
         normals: normal samples to paint on.
         per_class: pictures of each class.
+        align: False leaves every mask at its own coordinates, to be compared with.
 
     Raises:
         InputError: no samples, or words that no place can be found for.
@@ -82,7 +84,12 @@ def place_defects(
         path = folder / f"{index:04d}_mask.png"
         if not path.is_file():
             plan = studio.plan(
-                normal, instruction, mask_shape="library", reference=(image, mask), seed=int(generator.integers(2**31))
+                normal,
+                instruction,
+                mask_shape="library",
+                align=align,
+                reference=(image, mask),
+                seed=int(generator.integers(2**31)),
             )
             replace_file(path, encode_png(plan.mask))
         placements.append(Placement(index, normal, defect, instruction, load_mask(path, None, field="real"), index))

@@ -30,6 +30,8 @@ class FineTuning:
     ``lora_rank`` 0 trains the whole UNet. ``masked_share`` of the samples are conditioned as Stable Diffusion 2 is
     (all of them in checkpoints that know nothing else); ``text_noise_scale`` is GPP's σ, added to the words at full
     size (``text_noise`` "fixed", as published) or drawn uniformly below it ("uniform", as the embedded model was made).
+    Without ``attribute_words`` captions name defect and place alone; without ``bilingual`` those of a bilingual
+    checkpoint are English alone: both are there to be compared with.
     """
 
     steps: int = 3000
@@ -44,6 +46,8 @@ class FineTuning:
     masked_share: float = 0.3
     mask_weight: float = 1.0
     use_ds_captions: bool = True
+    attribute_words: bool = True
+    bilingual: bool = True
     warmup: int = 100
     ema_decay: float = 0.999
     gradient_checkpointing: bool = False
@@ -283,6 +287,8 @@ def _draw(
         masked=masked,
         identity=identity,
         use_descriptions=settings.use_ds_captions,
+        attribute_words=settings.attribute_words,
+        bilingual=settings.bilingual,
         count_tokens=lambda text: len(tokenizer(text).input_ids),
     )
     return TrainingCrop(crop.target, crop.condition, crop.mask, "", crop.masked) if dropped else crop

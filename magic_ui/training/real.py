@@ -145,6 +145,8 @@ def draw_crop(
     masked: bool,
     identity: bool,
     use_descriptions: bool = True,
+    attribute_words: bool = True,
+    bilingual: bool = True,
     count_tokens: Callable[[str], int] | None = None,
 ) -> TrainingCrop:
     """A crop around a defect under a random zoom, shift, flip, exposure and wording.
@@ -153,6 +155,8 @@ def draw_crop(
         prompt_language: ``en`` or ``bilingual``, how the checkpoint is prompted; only English ones see descriptions.
         masked: the condition is the picture itself, to be greyed under the mask; else its stand-in for the normal one.
         identity: the target is the normal picture and the caption says that there is no defect.
+        attribute_words: captions may say how severe, thick, shaped and coloured the defect is, and how many.
+        bilingual: captions of a bilingual checkpoint may be Chinese, or both at once.
     """
     box = _jittered(crop_box(defect.mask, resolution, context=float(generator.uniform(*CONTEXTS))), defect, generator)
     squares = [extract(p, box) for p in (defect.picture, defect.normal)]
@@ -170,11 +174,15 @@ def draw_crop(
     if identity:
         return TrainingCrop(normal, normal, mask, IDENTITY_CAPTION, masked)
     spec = replace(defect.spec, region=None)
+    if not attribute_words:
+        spec = DefectSpec.from_dict(
+            {slot: getattr(spec, slot) for slot in ("defect", "part", "part_detail", "category")}
+        )
     if prompt_language == "en" and use_descriptions and defect.description and generator.random() < 0.5:
         words = vary_location(flip_words(defect.description, sideways=mirrored), generator)
         caption = caption_with_name(spec, words, count_tokens)
     else:
-        caption = sample_caption(spec, generator, "en" if prompt_language == "en" else None)
+        caption = sample_caption(spec, generator, "en" if prompt_language == "en" or not bilingual else None)
     return TrainingCrop(target, target if masked else normal, mask, caption, masked)
 
 

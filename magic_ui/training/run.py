@@ -187,6 +187,8 @@ def save_fine_tuned(source: str, trained: TrainedUNet, folder: Path, figures: di
     trained.unet.to("cpu", torch.float16).save_pretrained(partial / "unet", max_shard_size=SHARD_SIZE)
     trained.unet.float()
     card = json.loads((start / CARD).read_text(encoding="utf-8")) if (start / CARD).is_file() else {}
+    if figures["pseudo_normals"] == "none":  # it saw nothing but masked pictures
+        card |= {"conditioning": "masked", "mask_channel": "binary"}
     card["fine_tuning"] = figures
     (partial / CARD).write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     (partial / "README.md").write_text(model_card(figures, licence), encoding="utf-8")

@@ -95,13 +95,31 @@ def test_one_command_prints_the_table_and_writes_the_report(dataset, checkpoint,
         "magic_ui.evaluation.command.DownstreamSettings",
         lambda **values: downstream.DownstreamSettings(**values, steps=5),
     )
-    run_downstream(real=dataset, checkpoint=checkpoint, output=tmp_path, per_class=4, seeds=2, train_share=0.5)
+    run_downstream(
+        real=dataset, checkpoint=checkpoint, output=tmp_path, per_class=4, seeds=2, train_share=0.5, before=checkpoint
+    )
     printed = capsys.readouterr().out
     for name in ("ours", "CutPaste", "NSA", "DRAEM", "real training defects", "none (nearest normal features)"):
         assert f"pixel AP, {name}" in printed
     report = json.loads((tmp_path / "report.json").read_text())
     assert {len(runs) for name, runs in report["details"]["downstream"].items() if "none" not in name} == {2}
     page = (tmp_path / "report.html").read_text()
+    kid = report["details"]["kid_real"]
+    assert kid["before fine-tuning"] == kid["ours"]  # the same checkpoint
     assert "Pixel AP on unseen real defects" in page and "data:image/jpeg" in page
     with pytest.raises(InputError, match="per_class"):
         run_downstream(real=dataset, checkpoint=checkpoint, output=tmp_path, per_class=0)
+    alone = run_downstream(
+        real=dataset, checkpoint=checkpoint, output=tmp_path, per_class=4, seeds=1, train_share=0.5, rivals=False
+    )
+    assert list(alone.details["downstream"]) == list(alone.details["kid_real"]) == ["ours"]
+    assert not any("CutPaste" in row.name for row in alone.rows)
+
+
+def test_masks_that_are_not_aligned_stay_at_their_own_coordinates(dataset, checkpoint, tmp_path):
+    split = downstream.split_real(dataset, 0.5)
+    studio = DefectStudio.from_pretrained(checkpoint)
+    own = [s.load_mask() for s in split.training]
+    placed = place_defects(studio, split.training, split.normals, 2, tmp_path, align=False)
+    for place in placed:  # on the object, so a part of it may be cut off
+        assert any((place.mask <= mask).all() and place.mask.any() for mask in own)

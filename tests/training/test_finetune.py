@@ -74,6 +74,24 @@ def test_english_checkpoints_also_read_the_published_sentences(defects, generato
     assert any("right" in caption for caption in captions) and any("left" in caption for caption in captions)
 
 
+def test_captions_without_looks_and_without_chinese(defects, generator):
+    """What the ablations compare with: the defect and its place, and one language."""
+    looks = ("slight", "moderate", "severe", "thin", "thick", "line-like", "irregular", "two")
+
+    def captions(**kept):
+        crops = (
+            draw_crop(defects[-1], 64, generator, prompt_language="bilingual", masked=False, identity=False, **kept)
+            for _ in range(40)
+        )
+        return [crop.caption for crop in crops]
+
+    plain = captions(attribute_words=False)
+    assert not any(word in caption for caption in plain for word in looks)
+    assert any(word in caption for caption in captions() for word in looks)
+    assert all(caption.isascii() for caption in captions(bilingual=False))
+    assert not all(caption.isascii() for caption in plain)
+
+
 def test_several_devices_draw_what_one_would(folder, defects):
     checkpoint, balanced = load_checkpoint(folder), Balanced(defects)
     settings = FineTuning(batch_size=4)
@@ -158,6 +176,15 @@ def test_a_run_leaves_a_checkpoint_that_paints_and_says_what_it_is(folder, datas
     assert len((tmp_path / "run" / "loss.csv").read_text().splitlines()) == SMALL.steps + 1
     for name in ("loss.png", "samples/step_000003.png", "samples/step_000006.png", "samples/last.png"):
         assert (tmp_path / "run" / name).stat().st_size > 500
+
+
+def test_without_stand_ins_the_checkpoint_is_one_of_masked_pictures(folder, dataset, tmp_path):
+    from dataclasses import replace
+
+    data = TrainingData(dataset, pseudo_normals="none")
+    made = fine_tune_dataset(folder, data, replace(SMALL, steps=1), tmp_path / "run")
+    info = load_checkpoint(str(made)).info
+    assert (info.conditioning, info.mask_channel) == ("masked", "binary")
 
 
 @pytest.mark.parametrize(
