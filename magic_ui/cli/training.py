@@ -25,6 +25,9 @@ def train(
     from_stage: Annotated[
         int, typer.Option("--from-stage", help="First stage of the recipe to train, from 0; needs --start-from.")
     ] = 0,
+    compiled: Annotated[
+        bool, typer.Option("--compile/--no-compile", help="torch.compile for a recipe's UNet; needs a C++ compiler.")
+    ] = False,
     base_dir: Annotated[
         Path | None, typer.Option("--base_dir", "--base-dir", help="Data set of real defects: fine-tune --checkpoint.")
     ] = None,
@@ -83,7 +86,7 @@ def train(
     if base_dir is None:
         if data is None:
             raise InputError("base_dir", "give --base_dir (real pictures) or --data (rendered pairs, for a recipe).")
-        _from_recipe(recipe, data, output, device, limit, start_from, from_stage)
+        _from_recipe(recipe, data, output, device, limit, start_from, from_stage, compiled)
         return
     from ..batch import DATASET_TYPES
     from ..checks import require_choice, require_seed
@@ -123,7 +126,14 @@ def train(
 
 
 def _from_recipe(
-    recipe: str, data: Path, output: Path, device: str, limit: int | None, start_from: Path | None, from_stage: int
+    recipe: str,
+    data: Path,
+    output: Path,
+    device: str,
+    limit: int | None,
+    start_from: Path | None,
+    from_stage: int,
+    compiled: bool,
 ) -> None:
     from ..training.recipe import ClipSegRecipe, OutlineRecipe, load_recipe
 
@@ -141,6 +151,13 @@ def _from_recipe(
 
         typer.echo(
             train_from_scratch(
-                chosen, data, output, device=device, limit=limit, start_from=start_from, from_stage=from_stage
+                chosen,
+                data,
+                output,
+                device=device,
+                limit=limit,
+                start_from=start_from,
+                from_stage=from_stage,
+                compiled=compiled,
             )
         )

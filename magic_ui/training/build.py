@@ -35,6 +35,7 @@ def train_from_scratch(
     limit: int | None = None,
     start_from: Path | None = None,
     from_stage: int = 0,
+    compiled: bool = False,
 ) -> Path:
     """Tokenizer, autoencoder, then UNet and text encoder; finished stages and half-finished ones are resumed.
 
@@ -44,6 +45,7 @@ def train_from_scratch(
             equal name and shape is taken over.
         from_stage: the first of the recipe's stages to train, counted from 0; after 0 the autoencoder of
             ``start_from`` is kept bit for bit, since the latents that its UNet knows are its own.
+        compiled: run the UNet through ``torch.compile``: a quarter less time on a CPU, and a C++ compiler is needed.
         output: gets ``state/`` (to resume from) and ``checkpoint/`` (the result, in diffusers' layout).
 
     Returns:
@@ -77,7 +79,7 @@ def train_from_scratch(
     whole, inside = psnr_inside(vae, images.to(chosen), masks.to(chosen))
     print(f"autoencoder on held-out renders: {whole:.1f} dB, inside masks {inside:.1f} dB", flush=True)
     unet, text_encoder = train_diffusion(
-        recipe, training, vae, tokenizer, state / "diffusion.pt", chosen, _reporter("diffusion"), start_from
+        recipe, training, vae, tokenizer, state / "diffusion.pt", chosen, _reporter("diffusion"), start_from, compiled
     )
     figures = {
         "scenes": len(training),

@@ -123,10 +123,12 @@ def train_diffusion(
     device: torch.device,
     report: Any,
     start_from: Path | None = None,
+    compiled: bool = False,
 ) -> tuple[Any, Any]:
     """Train (or finish training) the recipe's UNet and CLIP text encoder; returns them with averaged weights.
 
-    ``start_from`` is a checkpoint folder whose weights of equal name and shape are taken over at step 0.
+    ``start_from`` is a checkpoint folder whose weights of equal name and shape are taken over at step 0; ``compiled``
+    runs the UNet through ``torch.compile``.
 
     v-prediction on the noised target, loss weighted towards the mask. Every stage of the recipe has a warm-up and a
     cosine of its own, and draws defects by its ``weights`` or as often as they were rendered. The step's random
@@ -169,6 +171,7 @@ def train_diffusion(
         first = state["step"]
     unet.train()
     text_encoder.train()
+    denoise: Any = torch.compile(unet) if compiled else unet
     running = None
     stages = options["stages"]
     odds = [defect_odds(pairs, stage["weights"]) if "weights" in stage else None for stage in stages]
@@ -202,7 +205,7 @@ def train_diffusion(
             prompt_embeds = text_encoder(tokens.input_ids.to(device))[0]
             prompt_embeds = prompt_embeds + (scale * text_noise * tokens.attention_mask[..., None]).to(device)
             sample = torch.cat([noisy, mask, condition], dim=1).contiguous(memory_format=torch.channels_last)
-            output = unet(sample, timesteps, encoder_hidden_states=prompt_embeds, return_dict=False)[0]
+            output = denoise(sample, timesteps, encoder_hidden_states=prompt_embeds, return_dict=False)[0]
         loss = mask_weighted_loss((output.float() - velocity).square(), (mask > 0).float(), options["mask_weight"])
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
