@@ -15,6 +15,7 @@ from .checks import require_number, require_seed, require_text
 from .errors import InputError
 from .images import decode_image
 from .instruction import DefectSpec, build_prompt
+from .instruction.colors import name_color
 from .localize import Plan
 from .paint.checkpoint import Checkpoint, load_checkpoint
 from .paint.composite import is_weak, mean_change, refine_mask
@@ -129,8 +130,15 @@ class DefectStudio:
             seed=seed,
             features=UNetFeatures(self._checkpoint) if reference is not None and align else None,
         )
-        for target in plan.targets:
-            target.prompt = self._prompt(target.spec)
+        for number, target in enumerate(plan.targets):
+            if self._checkpoint.info.name_color and target.mask.any():
+                brightness = float(plan.image[target.mask].mean()) / 255
+                target.look = name_color(
+                    target.spec, brightness, np.random.default_rng([require_seed(seed), 17, number])
+                )
+                if target.look.color != target.spec.color:
+                    plan.notes.append(f"No colour was named: it is painted {target.look.color}.")
+            target.prompt = self._prompt(target.look or target.spec)
         return plan
 
     def generate(self, plan: Plan, **settings: Any) -> list[Result]:

@@ -194,3 +194,26 @@ def test_a_folder_lends_a_mask_that_the_seed_draws(studio, part, tmp_path):
         assert not (plan.mask & ~plan.foreground).any()
     with pytest.raises(InputError, match="library"):
         studio.plan(part, "rust", reference=tmp_path)
+
+
+def test_a_checkpoint_that_would_paint_the_mean_of_all_colours_is_told_one(part, tmp_path):
+    from magic_ui.registry import write_checksums
+
+    folder = save_tiny_checkpoint(tmp_path, conditioning="normal")
+    card = json.loads((folder / "magic_ui.json").read_text()) | {"name_color": True}
+    (folder / "magic_ui.json").write_text(json.dumps(card))
+    write_checksums(folder)
+    studio, mask = DefectStudio.from_pretrained(folder, device="cpu"), np.zeros(part.shape[:2], bool)
+    mask[60:80, 60:110] = True
+    plans = [studio.plan(part, "划痕", mask_source=mask, seed=seed) for seed in range(12)]
+    words = {"silver" in plan.targets[0].prompt for plan in plans}
+    assert words == {True, False}
+    for plan in plans:
+        color = plan.targets[0].look.color
+        assert color in plan.targets[0].prompt and plan.specs[0].color is None
+        assert any(color in note for note in plan.notes)
+    named = studio.plan(part, "黑色划痕", mask_source=mask).targets[0]
+    assert "black" in named.prompt and "silver" not in named.prompt
+    result = studio.generate(plans[0])[0]
+    again = studio.reproduce(json.loads(json.dumps(result.record)), part)
+    assert again.image.tobytes() == result.image.tobytes()

@@ -31,11 +31,14 @@ def request_of(spec: DefectSpec, **slots: str | None) -> DefectSpec:
     return DefectSpec.from_dict({"language": "en"} | {slot: word for slot, word in said.items() if word})
 
 
-def plan_sample(studio: DefectStudio, sample: DefectSample, spec: DefectSpec, language: str) -> tuple[Plan, bool]:
+def plan_sample(
+    studio: DefectStudio, sample: DefectSample, spec: DefectSpec, language: str, seed: int = 0
+) -> tuple[Plan, bool]:
     """The studio's plan for a spec put into words (``zh`` or ``en``) with the sample's mask drawn in, and whether the
     words were understood."""
     text = build_prompt(spec, language=language)
-    plan = studio.plan(sample.normal, text, mask_source=sample.mask, foreground=sample.foreground | sample.mask)
+    foreground = sample.foreground | sample.mask
+    plan = studio.plan(sample.normal, text, mask_source=sample.mask, foreground=foreground, seed=seed)
     return plan, [(s.defect, s.severity) for s in plan.specs] == [(spec.defect, spec.severity)]
 
 
@@ -58,10 +61,10 @@ def paint_sample(
         num_images: seeds, from ``seed`` on.
         strength: ``anomaly_strength``.
     """
-    plan, understood = plan_sample(studio, sample, spec, language)
+    plan, understood = plan_sample(studio, sample, spec, language, seed)
     if wording is not None:
         for target in plan.targets:
-            target.prompt = build_prompt(spec, language=wording)
+            target.prompt = build_prompt(replace(target.look or spec, region=None), language=wording)
     results: Sequence[Result] = studio.generate(plan, anomaly_strength=strength, num_images=num_images, seed=seed)
     return Painted(sample, [np.asarray(r.image) for r in results], [r.refined_mask for r in results], understood)
 

@@ -18,7 +18,8 @@ class Target:
     """One defect to paint.
 
     ``region`` is where it may lie, ``mask`` what is repainted (True = repaint), both bool [H, W].
-    ``prompt`` is empty until the studio writes it for the loaded checkpoint. ``before`` is the mask as it lay before
+    ``prompt`` is empty until the studio writes it for the loaded checkpoint; ``look`` is what it then says, the spec
+    with a colour where the words left it open (None: the spec itself). ``before`` is the mask as it lay before
     alignment moved it (None where it did not), ``confidence`` how sure the place is, 0–1.
     """
 
@@ -28,6 +29,7 @@ class Target:
     prompt: str = ""
     before: Mask | None = None
     confidence: float = 1.0
+    look: DefectSpec | None = None
 
 
 @dataclass

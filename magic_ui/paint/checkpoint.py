@@ -37,6 +37,7 @@ class CheckpointInfo:
     ``guidance_rescale``: see :class:`~magic_ui.paint.options.SamplerOptions`; what the checkpoint is best painted with.
     ``anomaly_noise``: MGNI's weight for each unit of ``anomaly_strength``; 1 is the published coupling, a model trained
     on pairs draws the defect by itself and wants little.
+    ``name_color``: where the words leave a defect's colour open, one is named for it, since it would paint the mean.
     """
 
     name: str
@@ -49,6 +50,7 @@ class CheckpointInfo:
     guidance_rescale: float = 0.0
     anomaly_noise: float = 1.0
     mask_channel: MaskChannel = "binary"
+    name_color: bool = False
 
 
 class _LRU:
@@ -265,6 +267,7 @@ def _read_info(name: str, folder: Path, digest: str, parts: tuple[Any, ...], res
         guidance_rescale=float(card.get("guidance_rescale", 0.0)),
         anomaly_noise=float(card.get("anomaly_noise", 1.0)),
         mask_channel=mask_channel,
+        name_color=bool(card.get("name_color", False)),
     )
 
 
