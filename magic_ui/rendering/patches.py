@@ -166,7 +166,7 @@ def wear(generator: np.random.Generator, request: Request, surface: Surface) -> 
     streak = marks + 0.35 * spectral_noise(generator, CHART, beta=0.7)
     body = smoothstep(0.0, 0.09, reach) * smoothstep(-0.12, 0.0, field)
     few = smoothstep(0.4, 1.2, np.abs(marks))  # a slight one touches only here and there
-    body = body * (few + (1 - few) * smoothstep(0.1, 0.7, strength))
+    body = body * (few + (1 - few) * float(smoothstep(0.1, 0.7, np.asarray(strength))))
     bright = generator.random() < (0.75 if surface.metallic else 0.6)
     light = np.clip(surface.color * 0.45 + 0.52, 0, 0.97)
     dark = surface.color * 0.2
