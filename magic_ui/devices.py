@@ -15,9 +15,11 @@ def pick_device(device: str) -> torch.device:
 
 
 def pick_dtype(dtype: str, device: torch.device) -> torch.dtype:
-    """``auto`` → bfloat16 where matrix units take it (CUDA, AMX), else float32."""
+    """``auto`` → bfloat16 on CUDA, else float32.
+
+    Matrix units of some CPUs are faster with bfloat16, but a picture would then depend on what it shares a batch with,
+    and be far from what diffusers' own pipeline paints.
+    """
     if dtype != "auto":
         return {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}[dtype]
-    capabilities = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
-    has_amx = device.type == "cpu" and capabilities.get("amx_bf16", False)
-    return torch.bfloat16 if device.type == "cuda" or has_amx else torch.float32
+    return torch.bfloat16 if device.type == "cuda" else torch.float32

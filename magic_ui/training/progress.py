@@ -84,5 +84,6 @@ def mixed_precision(device: torch.device) -> contextlib.AbstractContextManager[A
 
     dtype = pick_dtype("auto", device)
     if device.type == "cpu" and hasattr(torch.cpu, "get_capabilities"):
-        dtype = torch.bfloat16 if torch.cpu.get_capabilities().get("avx512_bf16", False) else dtype
+        can = torch.cpu.get_capabilities()
+        dtype = torch.bfloat16 if can.get("amx_bf16", False) or can.get("avx512_bf16", False) else dtype
     return torch.autocast(device.type, dtype=dtype, enabled=dtype != torch.float32)

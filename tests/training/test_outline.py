@@ -66,7 +66,7 @@ def test_a_run_goes_on_after_a_kill_and_its_checkpoint_loads(wholes, tmp_path, m
 
 def test_a_few_steps_already_find_the_part(wholes, tmp_path):
     recipe = tiny_outline_recipe()
-    recipe.training.update(steps=60, batch_size=4, learning_rate=5e-3)
+    recipe.training.update(steps=120, batch_size=4, learning_rate=5e-3)
     folder = train_outline(recipe, tmp_path, tmp_path / "run", device="cpu")
     shape = draw_washer()
     found = ObjectSegmenter(folder).probability(paint(shape, (200, 200, 205)))

@@ -46,6 +46,7 @@ def test_the_look_comes_from_this_machine():
 
 def test_every_component_refuses_addresses(page):
     import asyncio
+    from concurrent.futures import ThreadPoolExecutor
 
     import gradio as gr
     import pytest
@@ -53,6 +54,8 @@ def test_every_component_refuses_addresses(page):
     local_files_only(page)
     files = [block for block in page.blocks.values() if isinstance(block, gr.File | gr.ImageEditor)]
     assert files
-    for block in files:
-        with pytest.raises(gr.Error, match="not fetched"):
-            asyncio.run(block.async_move_resource_to_block_cache("http://127.0.0.1:9/x.png"))
+    # A thread of its own: this one may hold the loop of a browser that another test left open.
+    with ThreadPoolExecutor(1) as pool:
+        for block in files:
+            with pytest.raises(gr.Error, match="not fetched"):
+                pool.submit(asyncio.run, block.async_move_resource_to_block_cache("http://127.0.0.1:9/x.png")).result()
