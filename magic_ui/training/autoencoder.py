@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from ..devices import mixed_precision
 from .pairs import PairSet, patches
-from .progress import learning_rate, load_state, mixed_precision, save_state, start_from_weights
+from .progress import learning_rate, load_state, save_state, start_from_weights
 from .recipe import Recipe
 
 

@@ -12,12 +12,12 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from ..devices import pick_device
+from ..devices import mixed_precision, pick_device
 from ..localize.clipseg import segment
 from ..registry import write_checksums
 from .matching import learn_to_match
 from .parts import learn_parts
-from .progress import ExponentialMovingAverage, learning_rate, load_state, mixed_precision, save_state
+from .progress import ExponentialMovingAverage, learning_rate, load_state, save_state
 from .queries import all_phrases, draw_query, phrase_meanings
 from .recipe import ClipSegRecipe
 from .tokenizer import train_tokenizer

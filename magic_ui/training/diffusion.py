@@ -9,17 +9,11 @@ from typing import Any
 import numpy as np
 import torch
 
+from ..devices import mixed_precision
 from .captions import IDENTITY_CAPTION, sample_caption
 from .latents import LatentSet, encode_pairs, loose_coverage
 from .pairs import PairSet
-from .progress import (
-    ExponentialMovingAverage,
-    learning_rate,
-    load_state,
-    mixed_precision,
-    save_state,
-    start_from_weights,
-)
+from .progress import ExponentialMovingAverage, learning_rate, load_state, save_state, start_from_weights
 from .recipe import Recipe
 
 

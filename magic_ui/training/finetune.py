@@ -13,11 +13,12 @@ import numpy as np
 import torch
 
 from ..checks import require_choice, require_number
+from ..devices import mixed_precision
 from ..errors import InputError
 from ..paint.checkpoint import Checkpoint, images_to_tensor
 from ..paint.crop import cell_coverage, whole_cells
 from .diffusion import mask_weighted_loss
-from .progress import ExponentialMovingAverage, learning_rate, load_state, mixed_precision, save_state
+from .progress import ExponentialMovingAverage, learning_rate, load_state, save_state
 from .real import Balanced, RealDefect, TrainingCrop, draw_crop
 
 LORA_TARGETS = ("to_q", "to_k", "to_v", "to_out.0")
@@ -254,7 +255,8 @@ def make_batch(
         if settings.text_noise == "uniform":
             scale = scale * float(torch.rand((), generator=torch_generator))
         text_noises.append(scale * torch.randn(words, generator=torch_generator))
-    target, condition, mask = _encode(checkpoint, crops)
+    with _autocast(settings, checkpoint.device):
+        target, condition, mask = _encode(checkpoint, crops)
     embeds = [checkpoint.encode_prompt(crop.caption) for crop in crops]
     prompt_embeds = torch.cat([e for e, _ in embeds])
     attention = torch.cat([m for _, m in embeds])[..., None]  # padding tokens are not noised
@@ -308,8 +310,8 @@ def _encode(checkpoint: Checkpoint, crops: Sequence[TrainingCrop]) -> tuple[torc
         coverages.append((coverage > 0).astype(np.float32) if whole else coverage)
         conditions.append(condition)
     images = torch.cat([images_to_tensor([crop.target for crop in crops]), *conditions]).to(checkpoint.device)
-    with checkpoint.autocast():
-        means = checkpoint.vae.encode(images).latent_dist.mean.float() * checkpoint.vae.config.scaling_factor
+    images = images.contiguous(memory_format=torch.channels_last)  # a third faster on a CPU
+    means = checkpoint.vae.encode(images).latent_dist.mean.float() * checkpoint.vae.config.scaling_factor
     mask = torch.from_numpy(np.stack(coverages))[:, None].to(means)
     return means[: len(crops)], means[len(crops) :], mask
 

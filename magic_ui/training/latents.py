@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import torch
 
+from ..devices import mixed_precision
 from ..paint.crop import cell_coverage
 from .pairs import PairSet, loosen_mask
-from .progress import load_state, mixed_precision, save_state
+from .progress import load_state, save_state
 
 
 @dataclass

@@ -12,7 +12,8 @@ from typing import Any
 
 import torch
 
-from .progress import learning_rate, mixed_precision
+from ..devices import mixed_precision
+from .progress import learning_rate
 from .recipe import ClipSegRecipe
 
 START = -2.0

@@ -12,11 +12,11 @@ import cv2
 import numpy as np
 import torch
 
-from ..devices import pick_device
+from ..devices import mixed_precision, pick_device
 from ..localize.outline import MEAN, STD, letterbox
 from ..registry import write_checksums
 from .clipseg import SHARD_SIZE, segmentation_loss
-from .progress import ExponentialMovingAverage, learning_rate, load_state, mixed_precision, save_state
+from .progress import ExponentialMovingAverage, learning_rate, load_state, save_state
 from .recipe import OutlineRecipe
 from .wholes import Whole, change_light, load_wholes, on_other_ground
 

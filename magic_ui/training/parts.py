@@ -15,7 +15,8 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from .progress import learning_rate, load_state, mixed_precision, save_state
+from ..devices import mixed_precision
+from .progress import learning_rate, load_state, save_state
 from .recipe import ClipSegRecipe
 from .wholes import Whole, draw_view
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 import os
 from collections.abc import Iterable
@@ -76,14 +75,3 @@ class ExponentialMovingAverage:
         """Replace the parameters by their averages."""
         for parameter, average in zip(self.parameters, self.average, strict=True):
             parameter.data.copy_(average)
-
-
-def mixed_precision(device: torch.device) -> contextlib.AbstractContextManager[Any]:
-    """bfloat16 autocast where the machine multiplies it faster than float32 (CUDA, AMX, AVX-512 BF16)."""
-    from ..devices import pick_dtype
-
-    dtype = pick_dtype("auto", device)
-    if device.type == "cpu" and hasattr(torch.cpu, "get_capabilities"):
-        can = torch.cpu.get_capabilities()
-        dtype = torch.bfloat16 if can.get("amx_bf16", False) or can.get("avx512_bf16", False) else dtype
-    return torch.autocast(device.type, dtype=dtype, enabled=dtype != torch.float32)
