@@ -130,14 +130,9 @@ class DefectStudio:
             seed=seed,
             features=UNetFeatures(self._checkpoint) if reference is not None and align else None,
         )
-        for number, target in enumerate(plan.targets):
-            if self._checkpoint.info.name_color and target.mask.any():
-                brightness = float(plan.image[target.mask].mean()) / 255
-                target.look = name_color(
-                    target.spec, brightness, np.random.default_rng([require_seed(seed), 17, number])
-                )
-                if target.look.color != target.spec.color:
-                    plan.notes.append(f"No colour was named: it is painted {target.look.color}.")
+        if self._checkpoint.info.name_color:
+            _name_colors(plan, require_seed(seed))
+        for target in plan.targets:
             target.prompt = self._prompt(target.look or target.spec)
         return plan
 
@@ -296,6 +291,16 @@ class DefectStudio:
             },
         )
         return Result(Image.fromarray(picture), plan.mask.copy(), refined, record, weak)
+
+
+def _name_colors(plan: Plan, seed: int) -> None:
+    """Every target's look: its spec, with a colour that shows on this surface where the words left one open."""
+    for number, target in enumerate(plan.targets):
+        if target.mask.any():
+            brightness = float(plan.image[target.mask].mean()) / 255
+            target.look = name_color(target.spec, brightness, np.random.default_rng([seed, 17, number]))
+            if target.look.color != target.spec.color:
+                plan.notes.append(f"No colour was named: it is painted {target.look.color}.")
 
 
 def _preview_interval(settings: dict[str, Any]) -> int:

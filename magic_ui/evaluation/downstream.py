@@ -131,7 +131,7 @@ def measure_downstream(
     if settings.rivals:
         _diversity(found, vgg, sets)
     report("segmenters")
-    _segmentation(found, sets, test, split, settings, report)
+    _segmentation(found, vgg, sets, test, split, settings, report)
     report("classifiers")
     _classification(found, sets, features, test, truth, settings)
     rows = []
@@ -193,6 +193,7 @@ def _small(pictures: Sequence[Picture]) -> list[Picture]:
 
 def _segmentation(
     found: Findings,
+    vgg: Any,
     sets: dict[str, list[Picture]],
     test: Sequence[Picture],
     split: RealSplit,
@@ -212,7 +213,7 @@ def _segmentation(
             figures.setdefault(name, []).append(_judge([defect_map(model, i) for i in images], truth))
             report(f"  {name}, seed {seed}: pixel AP {figures[name][-1]['pixel_ap']:.3f}")
     if settings.rivals:
-        memory = NormalMemory(load_vgg(), normals, seed=settings.seed)
+        memory = NormalMemory(vgg, normals, seed=settings.seed)
         figures["none (nearest normal features)"] = [_judge([memory(i) for i in images], truth)]
     found.details["downstream"] = figures
     means = {name: _spread(values, "pixel_ap") for name, values in figures.items()}

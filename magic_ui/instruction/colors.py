@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from magic_ui.instruction.spec import DefectSpec
+from .spec import DefectSpec
 
 TOO_DARK, TOO_BRIGHT = 0.25, 0.68
 """Surfaces (mean grey, 0–1) on which a dark colour, or a bright one, would hardly show."""
