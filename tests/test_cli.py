@@ -1,3 +1,4 @@
+import inspect
 import json
 import subprocess
 import sys
@@ -193,3 +194,14 @@ def test_an_unknown_checkpoint_ends_with_a_sentence(part, tmp_path):
     command = [sys.executable, "-m", "magic_ui", "generate", part, "dent", "--checkpoint", tmp_path / "no"]
     ended = subprocess.run([str(c) for c in command], capture_output=True, text=True, timeout=120)
     assert ended.returncode == 2 and "Traceback" not in ended.stderr and ended.stderr.startswith("error: ")
+
+
+def test_evaluate_has_the_functions_defaults():
+    from magic_ui.cli.models import evaluate
+    from magic_ui.evaluation.command import run_downstream, run_evaluation
+
+    offered = inspect.signature(evaluate).parameters
+    for function in (run_evaluation, run_downstream):
+        for name, parameter in inspect.signature(function).parameters.items():
+            if parameter.default is not inspect.Parameter.empty:
+                assert offered[name].default == parameter.default, name

@@ -35,7 +35,7 @@ class Settings:
     """``samples``: held-out defects to paint; ``seeds``: pictures of each for diversity over seeds; ``strength``:
     ``anomaly_strength``; ``repeats``: pictures to time."""
 
-    samples: int = 64
+    samples: int = 81
     seeds: int = 3
     strength: float = 1.0
     seed: int = 0
