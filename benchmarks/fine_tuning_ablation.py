@@ -17,9 +17,7 @@ from magic_ui.evaluation.command import run_downstream
 from magic_ui.training.finetune import FineTuning
 from magic_ui.training.run import TrainingData, fine_tune_dataset
 
-BASE = FineTuning(
-    batch_size=16, learning_rate=5e-4, text_noise="uniform", masked_share=0.15, ema_decay=0.998, sample_every=0
-)
+BASE = FineTuning(learning_rate=5e-4, text_noise="uniform", masked_share=0.15, sample_every=0)
 VARIANTS: dict[str, tuple[dict, str, bool]] = {
     "everything": ({}, "patches", True),
     "without CAMA": ({}, "patches", False),
@@ -38,8 +36,10 @@ def main() -> None:
     parser.add_argument("real", type=Path, help="folder in DS-MVTec layout")
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--checkpoint", default="magic-tiny")
-    parser.add_argument("--steps", type=int, default=800)
-    parser.add_argument("--per-class", type=int, default=40)
+    parser.add_argument("--steps", type=int, default=400)
+    parser.add_argument("--batch-size", type=int, default=8)
+    parser.add_argument("--ema-decay", type=float, default=0.99, help="a short run has no time for a longer average")
+    parser.add_argument("--per-class", type=int, default=24)
     parser.add_argument("--train-share", type=float, default=1 / 3)
     parser.add_argument("--variants", nargs="*", choices=tuple(VARIANTS), default=tuple(VARIANTS), metavar="VARIANT")
     options = parser.parse_args()
@@ -50,7 +50,8 @@ def main() -> None:
         made = run / "checkpoint"
         if not made.is_dir():
             data = TrainingData(options.real, train_share=options.train_share, pseudo_normals=stand_ins)
-            fine_tune_dataset(options.checkpoint, data, replace(BASE, steps=options.steps, **changes), run)
+            settings = replace(BASE, steps=options.steps, batch_size=options.batch_size, ema_decay=options.ema_decay)
+            fine_tune_dataset(options.checkpoint, data, replace(settings, **changes), run)
         report = options.output / "reports" / name.replace(" ", "_")
         if not (report / "report.json").is_file():
             run_downstream(
