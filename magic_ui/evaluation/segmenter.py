@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from ..devices import mixed_precision
 from .features import VGGFeatures, to_images
 from .synthetic import Picture
 
@@ -71,7 +72,8 @@ def train_segmenter(
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, PEAK_RATE, total_steps=steps + 1, pct_start=0.05)
     for _ in range(steps):
         images, masks = _batch(pictures, normals, generator)
-        logits = model(images)
+        with mixed_precision(images.device):
+            logits = model(images).float()
         loss = F.binary_cross_entropy_with_logits(logits, masks) + _dice_loss(logits, masks)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
@@ -135,7 +137,9 @@ def _padded(crop: np.ndarray) -> np.ndarray:
 @torch.no_grad()
 def defect_map(model: UNet, image: np.ndarray) -> np.ndarray:
     """Probability of a defect at every pixel of a shrunk picture, float32 [h, w]."""
-    return model(to_images([image]))[0, 0].sigmoid().numpy()
+    images = to_images([image])
+    with mixed_precision(images.device):
+        return model(images)[0, 0].float().sigmoid().numpy()
 
 
 class NormalMemory:
