@@ -14,7 +14,6 @@ from . import records
 from .checks import require_number, require_seed, require_text
 from .errors import InputError
 from .images import decode_image
-from .instruction import DefectSpec, build_prompt
 from .instruction.colors import name_color
 from .localize import Plan
 from .paint.checkpoint import Checkpoint, load_checkpoint
@@ -131,9 +130,9 @@ class DefectStudio:
             features=UNetFeatures(self._checkpoint) if reference is not None and align else None,
         )
         if self._checkpoint.info.name_color:
-            _name_colors(plan, require_seed(seed))
+            _name_colors(plan)
         for target in plan.targets:
-            target.prompt = self._prompt(target.look or target.spec)
+            target.prompt = target.describe(self.checkpoint.prompt_language)
         return plan
 
     def generate(self, plan: Plan, **settings: Any) -> list[Result]:
@@ -248,15 +247,11 @@ class DefectStudio:
             results = [self._result(plan, picture, order, i) for i, picture in enumerate(chosen)]
             yield Progress(step.step, step.num_steps, None, results)
 
-    def _prompt(self, spec: DefectSpec) -> str:
-        """The words for the painter; where in the picture the crop was cut from is the mask's business, not theirs."""
-        return build_prompt(replace(spec, region=None), language=self.checkpoint.prompt_language)
-
     def _crops(self, plan: Plan) -> list[Crop]:
         if not plan.targets or not any(target.mask.any() for target in plan.targets):
             raise InputError("plan", "the plan's mask is empty; mark a place to paint.")
         return make_crops(
-            [(t.mask, t.prompt or self._prompt(t.spec)) for t in plan.targets if t.mask.any()],
+            [(t.mask, t.prompt or t.describe(self.checkpoint.prompt_language)) for t in plan.targets if t.mask.any()],
             self.checkpoint.resolution,
         )
 
@@ -293,12 +288,12 @@ class DefectStudio:
         return Result(Image.fromarray(picture), plan.mask.copy(), refined, record, weak)
 
 
-def _name_colors(plan: Plan, seed: int) -> None:
+def _name_colors(plan: Plan) -> None:
     """Every target's look: its spec, with a colour that shows on this surface where the words left one open."""
     for number, target in enumerate(plan.targets):
         if target.mask.any():
             brightness = float(plan.image[target.mask].mean()) / 255
-            target.look = name_color(target.spec, brightness, np.random.default_rng([seed, 17, number]))
+            target.look = name_color(target.spec, brightness, np.random.default_rng([plan.options["seed"], 17, number]))
             if target.look.color != target.spec.color:
                 plan.notes.append(f"No colour was named: it is painted {target.look.color}.")
 

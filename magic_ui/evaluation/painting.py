@@ -64,7 +64,7 @@ def paint_sample(
     plan, understood = plan_sample(studio, sample, spec, language, seed)
     if wording is not None:
         for target in plan.targets:
-            target.prompt = build_prompt(replace(target.look or spec, region=None), language=wording)
+            target.prompt = target.describe(wording)
     results: Sequence[Result] = studio.generate(plan, anomaly_strength=strength, num_images=num_images, seed=seed)
     return Painted(sample, [np.asarray(r.image) for r in results], [r.refined_mask for r in results], understood)
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from magic_ui.instruction import build_prompt
 from magic_ui.instruction.spec import DefectSpec
 
 Mask = NDArray[np.bool_]
@@ -30,6 +31,10 @@ class Target:
     before: Mask | None = None
     confidence: float = 1.0
     look: DefectSpec | None = None
+
+    def describe(self, language: str) -> str:
+        """The painter's words, ``zh``, ``en`` or ``bilingual``; where the crop was cut from is the mask's business."""
+        return build_prompt(replace(self.look or self.spec, region=None), language=language)
 
 
 @dataclass
