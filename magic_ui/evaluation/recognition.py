@@ -43,9 +43,14 @@ def check_classifier(classifier: DefectClassifier, truths: Sequence[DefectSample
 
 
 def check_painted(
-    classifier: DefectClassifier, painted: Sequence[Painted], worded: Mapping[str, Sequence[Painted]], seed: int
+    classifier: DefectClassifier,
+    painted: Sequence[Painted],
+    asked: Mapping[str, Sequence[Painted]],
+    worded: Mapping[str, Sequence[Painted]],
+    seed: int,
 ) -> Findings:
-    """Painted pictures: by the product's own prompt, and by prompts in Chinese or in English alone.
+    """Painted pictures of the same samples: ``painted`` as visitors get them, ``asked`` by the language of the
+    instruction, ``worded`` by the language of the prompt, where the checkpoint is fed that one alone.
 
     Two controls: CutPaste in the same masks shows how much a mask's form alone gives away, and the renders of the same
     samples how much could be recognised at best.
@@ -57,17 +62,10 @@ def check_painted(
     kinds, note = int((counts.sum(1) > 0).sum()), _weakest(classifier, counts)
     count = len(samples)
     found = Findings(rows=[share_row(f"Instructed type recognised, {kinds} types", hits, count, 0.85, note)])
-    shares = {}
-    for wording, pictures in worded.items():
-        read, table, _ = recognise(classifier, samples, [p.images[0] for p in pictures])
-        found.rows.append(share_row(f"… prompt in {wording} alone", read, count, note=_weakest(classifier, table)))
-        found.details[f"confusion_{wording}"] = table.tolist()
-        shares[wording] = read / max(count, 1)
-    if len(shares) == 2:
-        gap = 100 * abs(shares["zh"] - shares["en"])
-        found.rows.append(Row("… gap between zh and en", gap, 3, False, "points", count))
-    understood = sum(p.understood for each in (painted, *worded.values()) for p in each)
-    total = len(painted) + sum(map(len, worded.values()))
+    found.add(_by_language(classifier, samples, asked, "asked in {}"))
+    found.add(_by_language(classifier, samples, worded, "prompted in {} alone"))
+    everything = [p for each in (*asked.values(), *worded.values()) for p in each]
+    understood, total = sum(p.understood for p in everything), len(everything)
     found.rows.append(share_row("… instruction read back rightly by the parser", understood, total))
     best, _, _ = recognise(classifier, samples, [s.defective for s in samples])
     found.rows.append(share_row("… the renders of the same samples", best, count, note="what could be reached"))
@@ -79,6 +77,24 @@ def check_painted(
         "painted": [[s.category, s.defect, s.spec.severity, name] for s, name in zip(samples, names, strict=True)],
     }
     found.sheets = [_overview(painted, worded, pasted, names), _mistakes(painted, names)]
+    return found
+
+
+def _by_language(
+    classifier: DefectClassifier, samples: Sequence[DefectSample], pictures: Mapping[str, Sequence[Painted]], name: str
+) -> Findings:
+    """The share recognised in each language, and how far the best and the worst lie apart; ``name`` has a place for
+    the language."""
+    found, shares = Findings(), []
+    for language, painted in pictures.items():
+        hits, counts, _ = recognise(classifier, samples, [p.images[0] for p in painted])
+        shares.append(hits / max(len(samples), 1))
+        found.rows.append(
+            share_row("… " + name.format(language), hits, len(samples), note=_weakest(classifier, counts))
+        )
+        found.details["confusion, " + name.format(language)] = counts.tolist()
+    gap = 100 * (max(shares) - min(shares))
+    found.rows.append(Row("… gap, " + name.format(" or ".join(pictures)), gap, 3, False, "points", len(samples)))
     return found
 
 

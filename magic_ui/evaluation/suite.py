@@ -26,6 +26,7 @@ from .table import Row, share_row
 SEVERITIES = ("slight", "moderate", "severe")
 THICKNESSES = ("thin", "thick")
 LINES = ("scratch", "crack")
+LANGUAGES = ("zh", "en")
 TRUTHS = 300
 """Held-out renders on which the classifier itself is checked, at most."""
 
@@ -75,16 +76,17 @@ def evaluate(
     stage("classifier on held-out renders")
     truths = pick_balanced(known, TRUTHS, generator, per_scene=False)
     found.add(recognition.check_classifier(classifier, truths))
-    stage(f"painting {len(picked)} samples: the product's prompt, Chinese, English")
-    painted = _paint_all(studio, picked, settings, None, stage)
-    worded = {wording: _paint_all(studio, picked, settings, wording, stage) for wording in ("zh", "en")}
-    found.add(recognition.check_painted(classifier, painted, worded, settings.seed))
+    stage(f"painting {len(picked)} samples: asked in Chinese, in English, prompted in Chinese alone, in English alone")
+    asked = {language: _paint_all(studio, picked, settings, stage, language) for language in LANGUAGES}
+    worded = {language: _paint_all(studio, picked, settings, stage, language, language) for language in LANGUAGES}
+    painted = [asked[LANGUAGES[i % 2]][i] for i in range(len(picked))]
+    found.add(recognition.check_painted(classifier, painted, asked, worded, settings.seed))
     stage("degrees: severity, thickness")
     _severity(found, studio, picked, settings)
     _thickness(found, studio, picked, settings)
     stage("resemblance: KID, IC-LPIPS")
     again = picked[: max(1, len(picked) // 4)]
-    seeds = [_paint(studio, s, i, settings, num_images=settings.seeds) for i, s in enumerate(again)]
+    seeds = [_paint(studio, s, i, settings, "en", num_images=settings.seeds) for i, s in enumerate(again)]
     found.add(resemblance.measure(painted, seeds, rest, settings.seed))
     stage("autoencoder, seams")
     pooled, mean, count = mask_psnr(checkpoint, [(s.defective, s.truth) for s in picked])
@@ -99,7 +101,7 @@ def evaluate(
             [s for s in unseen if s.defect in classifier.classes], settings.samples // 2, generator, per_scene=False
         )
         stage(f"categories never trained on: {len(picked_unseen)} samples")
-        found.add(recognition.check_unseen(classifier, _paint_all(studio, picked_unseen, settings, None, stage)))
+        found.add(recognition.check_unseen(classifier, _paint_all(studio, picked_unseen, settings, stage, "en")))
     normals = [s.normal for s in picked[:3]]
     if real is not None:
         stage("real pictures")
@@ -123,10 +125,10 @@ def _paint(
     sample: DefectSample,
     index: int,
     settings: Settings,
+    language: str,
     wording: str | None = None,
     num_images: int = 1,
 ) -> Painted:
-    language = wording or ("zh", "en")[index % 2]  # the product is asked in both languages by turns
     return paint_sample(
         studio,
         sample,
@@ -143,12 +145,13 @@ def _paint_all(
     studio: DefectStudio,
     samples: Sequence[DefectSample],
     settings: Settings,
-    wording: str | None,
     stage: Callable[[str], None],
+    language: str,
+    wording: str | None = None,
 ) -> list[Painted]:
     painted = []
     for index, sample in enumerate(samples):
-        painted.append(_paint(studio, sample, index, settings, wording))
+        painted.append(_paint(studio, sample, index, settings, language, wording))
         if len(painted) % 16 == 0:
             stage(f"  {len(painted)}/{len(samples)}")
     return painted

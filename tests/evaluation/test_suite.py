@@ -51,7 +51,8 @@ def found(checkpoint, scene_folder, real, tmp_path_factory):
 def test_every_figure_of_the_table_is_measured(found):
     names = " | ".join(row.name for row in found[0].rows)
     for figure in (
-        "Classifier on held-out", "Instructed type", "zh alone", "en alone", "gap", "slight < moderate < severe",
+        "Classifier on held-out", "Instructed type", "asked in zh", "asked in en", "gap, asked",
+        "in zh alone", "in en alone", "gap, prompted", "slight < moderate < severe",
         "thin < thick", "KID", "IC-LPIPS", "Autoencoder inside masks, renders", "Autoencoder inside masks, real",
         "Seam", "outside the mask", "never trained on (gear)", "1024 px", "Four strengths", "checkpoints", "Real parts",
     ):  # fmt: skip
