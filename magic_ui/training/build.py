@@ -103,7 +103,8 @@ def _later_stages(recipe: Recipe, from_stage: int, start_from: Path | None) -> R
     return replace(
         recipe,
         autoencoder_training=recipe.autoencoder_training | {"steps": 0},
-        diffusion_training=recipe.diffusion_training | {"stages": stages[from_stage:]},
+        diffusion_training=recipe.diffusion_training
+        | {"stages": stages[from_stage:], "first_step": sum(stage["steps"] for stage in stages[:from_stage])},
     )
 
 

@@ -24,9 +24,12 @@ def make_batch(
     recipe: Recipe,
     generator: np.random.Generator,
     odds: np.ndarray | None = None,
+    languages: dict[str, float] | None = None,
 ) -> dict[str, Any]:
     """Target, condition and mask latents at the recipe's size, and captions, for one step.
 
+    ``odds``: chance of every scene's every defect [S, V]; None: equal. ``languages``: share of the captions in each of
+    ``CAPTION_LANGUAGES``; None: :func:`~magic_ui.training.captions.sample_caption`'s own.
     A share of the samples (``masked_share``) is conditioned as Stable Diffusion 2 is, on the picture with grey in
     place of the mask; of these, ``masked_identity_share`` are to be filled with sound surface. The mask tells how much
     of every cell is covered, but whole cells now and then (``binary_mask_share``) and where it hides the picture.
@@ -60,9 +63,9 @@ def make_batch(
         targets.append(data.latents[view, scene, 0 if identity else 1 + variant][window])
         conditions.append(condition[window])
         masks.append(torch.from_numpy(cells[window].copy()))
-        captions.append(
-            "" if dropped else IDENTITY_CAPTION if identity else sample_caption(pairs.specs[scene][variant], generator)
-        )
+        language = str(generator.choice([*languages], p=[*languages.values()])) if languages else None
+        spec = pairs.specs[scene][variant]
+        captions.append("" if dropped else IDENTITY_CAPTION if identity else sample_caption(spec, generator, language))
     return {
         "target": torch.stack(targets).float(),
         "condition": torch.stack(conditions).float(),
@@ -125,8 +128,9 @@ def train_diffusion(
     runs the UNet through ``torch.compile``.
 
     v-prediction on the noised target, loss weighted towards the mask. Every stage of the recipe has a warm-up and a
-    cosine of its own, and draws defects by its ``weights`` or as often as they were rendered. The step's random
-    numbers depend on the seed and the step alone, so that a resumed run ends with the same weights.
+    cosine of its own, and draws defects by its ``weights`` or as often as they were rendered, and captions by its
+    ``languages``. The step's random numbers depend on the seed and the step alone, counted from ``first_step``, so
+    that a resumed run ends with the same weights and a later stage does not see the noise of an earlier one again.
     """
     from diffusers import DDIMScheduler, UNet2DConditionModel
     from transformers import CLIPTextConfig, CLIPTextModel
@@ -172,8 +176,17 @@ def train_diffusion(
     steps = sum(stage["steps"] for stage in stages)
     for step in range(first, steps):
         index, within = find_stage(stages, step)
-        batch = make_batch(pairs, data, vae, recipe, np.random.default_rng([recipe.seed, 3, step]), odds[index])
-        generator = torch.Generator().manual_seed(recipe.seed * 1_000_003 + step)
+        drawn = options.get("first_step", 0) + step
+        batch = make_batch(
+            pairs,
+            data,
+            vae,
+            recipe,
+            np.random.default_rng([recipe.seed, 3, drawn]),
+            odds[index],
+            stages[index].get("languages"),
+        )
+        generator = torch.Generator().manual_seed(recipe.seed * 1_000_003 + drawn)
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(
                 within, stages[index]["steps"], stages[index]["learning_rate"], options["warmup"]

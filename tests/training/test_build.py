@@ -217,6 +217,19 @@ def test_masked_samples_are_conditioned_on_grey_in_place_of_the_mask(trained, sc
     assert any(torch.equal(batch["condition"][0], w) for w in windows.permute(0, 1, 3, 4, 2, 5, 6).flatten(0, 3))
 
 
+def test_a_stage_may_say_which_languages_its_captions_are_in(trained, scenes, recipe, tmp_path):
+    vae, pairs = load_checkpoint(trained, device="cpu").vae, load_pairs(scenes)
+    data = encode_pairs(vae, pairs, 2, 3, torch.device("cpu"), lambda *_: None, tmp_path / "latents.pt")
+    options = {**recipe.diffusion_training, "batch_size": 12, "caption_dropout": 0.0, "identity_share": 0.0}
+    options["masked_share"] = 0.0
+    alone = {}
+    for language in ("zh", "en"):
+        generator = np.random.default_rng(0)
+        own = replace(recipe, diffusion_training=options)
+        alone[language] = "".join(make_batch(pairs, data, vae, own, generator, None, {language: 1.0})["captions"])
+    assert alone["en"].isascii() and "划痕" in alone["zh"] and "scratch" not in alone["zh"]
+
+
 def test_refining_draws_its_defects_more_often(scenes):
     pairs = load_pairs(scenes)
     odds = defect_odds(pairs, {"scratch": 5.0})
@@ -279,13 +292,21 @@ def test_a_run_takes_over_the_fitting_weights_of_another(trained, recipe):
     assert torch.equal(wider.decoder.conv_in.weight, before)
 
 
-def test_a_later_stage_begins_from_finished_weights_and_keeps_the_autoencoder(trained, scenes, recipe, tmp_path):
+def test_a_later_stage_begins_from_finished_weights_and_keeps_the_autoencoder(
+    trained, scenes, recipe, tmp_path, monkeypatch
+):
+    module = importlib.import_module("magic_ui.training.diffusion")
+    drawn = []
+    monkeypatch.setattr(
+        module, "make_batch", lambda *a: drawn.append(a[4].bit_generator.seed_seq.entropy) or make_batch(*a)
+    )
     later = train_from_scratch(recipe, scenes, tmp_path, device="cpu", start_from=trained, from_stage=1)
     before, after = weights(trained), weights(later)
     assert before.keys() == after.keys()
     same = {name for name in before if before[name] == after[name]}
     assert same == {name for name in before if name.endswith("vae")}
     assert load_state(tmp_path / "state" / "diffusion.pt")["step"] == 1
+    assert drawn == [[recipe.seed, 3, 4]], "an earlier stage's four steps are not drawn again"
     with pytest.raises(InputError, match="from_stage"):
         train_from_scratch(recipe, scenes, tmp_path, device="cpu", start_from=trained, from_stage=2)
     with pytest.raises(InputError, match="start_from"):
