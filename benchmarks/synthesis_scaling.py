@@ -43,6 +43,8 @@ def main() -> None:
     parser.add_argument("--pictures", type=int, default=24)
     parser.add_argument("--engines", default="local,ray")
     options = parser.parse_args()
+    if options.pictures < 8:
+        parser.error("--pictures: 8 or more, or two workers are hardly ever busy at once")
     for engine in options.engines.split(","):
         each: dict[int, float] = {}
         whole: dict[int, float] = {}

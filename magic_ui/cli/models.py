@@ -66,7 +66,7 @@ def evaluate(
     output: Output = Path("evaluation"),
     classifier: Annotated[Path | None, typer.Option("--classifier", help="File of the trained classifier.")] = None,
     classifier_steps: Annotated[int, typer.Option("--classifier-steps")] = 6000,
-    samples: Annotated[int, typer.Option("--samples", help="Defects to paint.")] = 81,
+    samples: Annotated[int, typer.Option("--samples", help="Defects to paint.")] = 240,
     seeds: Annotated[int, typer.Option("--seeds", help="Pictures of a quarter of them, for diversity.")] = 3,
     strength: Annotated[
         float, typer.Option("--strength", "--anomaly-strength", help="0–1; at 1 as strong as in the renders.")

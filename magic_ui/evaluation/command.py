@@ -29,7 +29,7 @@ def run_evaluation(
     output: Path = Path("evaluation"),
     classifier: Path | None = None,
     classifier_steps: int = 6000,
-    samples: int = 81,
+    samples: int = 240,
     seeds: int = 3,
     strength: float = 1.0,
     seed: int = 0,
@@ -46,8 +46,8 @@ def run_evaluation(
         output: folder for ``report.json`` and ``report.html``.
         classifier: file the classifier is read from, or kept in once trained; default: ``classifier.pt`` in ``output``.
         classifier_steps: optimizer steps where a classifier is trained.
-        samples: held-out defects to paint, 4–1000.
-        seeds: pictures of a quarter of them, for diversity over seeds, 2–8.
+        samples: held-out defects to paint, 4–1000; the first 81 in several ways.
+        seeds: pictures of a quarter of those, for diversity over seeds, 2–8.
         strength: ``anomaly_strength`` of every picture, 0–1.
         repeats: pictures to time.
 

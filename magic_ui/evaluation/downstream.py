@@ -19,7 +19,7 @@ from ..studio import DefectStudio
 from .baselines import BASELINES
 from .features import NAME, load_vgg, perceptual_vectors, pooled_features
 from .findings import Findings, Sheet
-from .kid import kernel_distance
+from .kid import distance_between, kernel_distance
 from .lpips import mean_over_groups
 from .precision import average_precision, box_average_precision, roc_auc
 from .scenes import crop_around
@@ -169,6 +169,12 @@ def _resemblance(found: Findings, features: dict[str, np.ndarray], truth: np.nda
     for name, (value, bar) in rivals.items():
         if value > 0:
             found.rows.append(Row(f"… share of {name}", kid[OURS][0] / value, bar, False, count=count))
+    if BEFORE in features:
+        ours, before = features[OURS], features[BEFORE]
+        nearer, error = distance_between(ours, before, truth, owners(ours, 0), owners(truth, len(ours)), seed=seed)
+        found.details["kid_nearer_than_before"] = {"mean": nearer, "error": error}
+        note = f"± {1000 * error:.2f}, one standard error, over the same places and test pictures"
+        found.rows.append(Row("… nearer than before fine-tuning by", 1000 * nearer, count=count, note=note))
 
 
 def _diversity(found: Findings, vgg: Any, sets: dict[str, list[Picture]]) -> None:

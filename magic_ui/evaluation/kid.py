@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 
@@ -47,8 +49,7 @@ def distance_within_groups(
     Args:
         x, y: feature vectors [N, d] of two pictures of the same sample in every row.
         groups, scenes: labels [N]; members of one scene are not compared, groups of fewer than two scenes left out.
-        parts: scenes are left out in so many turns for the error. Source: the jackknife (Efron and Tibshirani 1993,
-            §11.5).
+        parts: scenes are left out in so many turns for the error; see :func:`_error_without`.
     """
 
     def mean(kept: np.ndarray) -> float:
@@ -56,11 +57,51 @@ def distance_within_groups(
         own = [squared_mmd(x[i], y[i], scenes[i], scenes[i]) for i in members if len(np.unique(scenes[i])) > 1]
         return float(np.mean(own)) if own else float("nan")
 
+    return mean(np.ones(len(x), bool)), _error_without(scenes, mean, parts, seed)
+
+
+def distance_between(
+    x: np.ndarray,
+    rival: np.ndarray,
+    y: np.ndarray,
+    scenes_x: np.ndarray,
+    scenes_y: np.ndarray,
+    *,
+    parts: int = 12,
+    seed: int = 0,
+) -> tuple[float, float]:
+    """How much nearer to ``y`` the vectors ``x`` are than ``rival``, by :func:`squared_mmd`, and its standard error.
+
+    Two distances to the same few pictures rise and fall together with the choice of these; their difference does less.
+
+    Args:
+        x, rival: feature vectors [M, d] of two pictures of the same sample in every row.
+        y: feature vectors [N, d] of what both are compared to.
+        scenes_x, scenes_y: labels [M] and [N], none in both.
+        parts: see :func:`distance_within_groups`; the errors by choice of ``x`` and of ``y`` are added in squares.
+    """
+
+    def nearer(kept_x: np.ndarray, kept_y: np.ndarray) -> float:
+        labels = scenes_x[kept_x], scenes_y[kept_y]
+        return squared_mmd(rival[kept_x], y[kept_y], *labels) - squared_mmd(x[kept_x], y[kept_y], *labels)
+
+    all_x, all_y = np.ones(len(x), bool), np.ones(len(y), bool)
+    errors = (
+        _error_without(scenes_x, lambda kept: nearer(kept, all_y), parts, seed),
+        _error_without(scenes_y, lambda kept: nearer(all_x, kept), parts, seed),
+    )
+    return nearer(all_x, all_y), float(np.hypot(*errors))
+
+
+def _error_without(scenes: np.ndarray, measure: Callable[[np.ndarray], float], parts: int, seed: int) -> float:
+    """Standard error of ``measure`` of a bool selection [N], from leaving out the scenes in ``parts`` turns.
+
+    Source: the jackknife (Efron and Tibshirani 1993, §11.5).
+    """
     names = np.random.default_rng([seed, 22]).permutation(np.unique(scenes))
     turns = [part for part in np.array_split(names, min(parts, len(names))) if part.size]
-    values = np.array([mean(~np.isin(scenes, part)) for part in turns])
-    error = np.sqrt((len(values) - 1) * np.mean((values - values.mean()) ** 2))
-    return mean(np.ones(len(x), bool)), float(error)
+    values = np.array([measure(~np.isin(scenes, part)) for part in turns])
+    return float(np.sqrt((len(values) - 1) * np.mean((values - values.mean()) ** 2)))
 
 
 def kernel_distance(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -65,6 +65,48 @@ def paint_sample(
     if wording is not None:
         for target in plan.targets:
             target.prompt = target.describe(wording)
+    return _paint(studio, sample, plan, understood, num_images, strength, seed)
+
+
+def paint_asked(
+    studio: DefectStudio,
+    sample: DefectSample,
+    spec: DefectSpec,
+    languages: Sequence[str],
+    *,
+    strength: float = 1.0,
+    seed: int = 0,
+) -> Mapping[str, Painted]:
+    """:func:`paint_sample` for the same request in every language; painted once where the painter is told the same."""
+    painted: dict[str, Painted] = {}
+    told: list[tuple[Plan, Painted]] = []
+    for language in languages:
+        plan, understood = plan_sample(studio, sample, spec, language, seed)
+        same = next((done for other, done in told if _asks_the_same(plan, other)), None)
+        if same is None:
+            painted[language] = _paint(studio, sample, plan, understood, 1, strength, seed)
+            told.append((plan, painted[language]))
+        else:
+            painted[language] = replace(same, understood=understood)
+    return painted
+
+
+def _asks_the_same(plan: Plan, other: Plan) -> bool:
+    return len(plan.targets) == len(other.targets) and all(
+        a.prompt == b.prompt and np.array_equal(a.mask, b.mask)
+        for a, b in zip(plan.targets, other.targets, strict=True)
+    )
+
+
+def _paint(
+    studio: DefectStudio,
+    sample: DefectSample,
+    plan: Plan,
+    understood: bool,
+    num_images: int,
+    strength: float,
+    seed: int,
+) -> Painted:
     results: Sequence[Result] = studio.generate(plan, anomaly_strength=strength, num_images=num_images, seed=seed)
     return Painted(sample, [np.asarray(r.image) for r in results], [r.refined_mask for r in results], understood)
 

@@ -50,12 +50,14 @@ def check_painted(
     seed: int,
 ) -> Findings:
     """Painted pictures of the same samples: ``painted`` as visitors get them, ``asked`` by the language of the
-    instruction, ``worded`` by the language of the prompt, where the checkpoint is fed that one alone.
+    instruction, ``worded``, of the first of them, by the language of the prompt, where the checkpoint is fed that one
+    alone.
 
     Two controls: CutPaste in the same masks shows how much a mask's form alone gives away, and the renders of the same
     samples how much could be recognised at best.
     """
     samples = [p.sample for p in painted]
+    close = [p.sample for p in next(iter(worded.values()))]
     generator = np.random.default_rng([seed, 41])
     pasted = [cut_paste(s.normal, s.mask, generator) for s in samples]
     hits, counts, names = recognise(classifier, samples, [p.images[0] for p in painted])
@@ -63,7 +65,7 @@ def check_painted(
     count = len(samples)
     found = Findings(rows=[share_row(f"Instructed type recognised, {kinds} types", hits, count, 0.85, note)])
     found.add(_by_language(classifier, samples, asked, "asked in {}"))
-    found.add(_by_language(classifier, samples, worded, "prompted in {} alone"))
+    found.add(_by_language(classifier, close, worded, "prompted in {} alone"))
     everything = [p for each in (*asked.values(), *worded.values()) for p in each]
     understood, total = sum(p.understood for p in everything), len(everything)
     found.rows.append(share_row("… instruction read back rightly by the parser", understood, total))
@@ -76,7 +78,7 @@ def check_painted(
         "confusion_cutpaste": table.tolist(),
         "painted": [[s.category, s.defect, s.spec.severity, name] for s, name in zip(samples, names, strict=True)],
     }
-    found.sheets = [_overview(painted, worded, pasted, names), _mistakes(painted, names)]
+    found.sheets = [_overview(painted[: len(close)], worded, pasted, names), _mistakes(painted, names)]
     return found
 
 

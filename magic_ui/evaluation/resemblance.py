@@ -52,8 +52,8 @@ def measure(
 
     truth = features([s.defective for s in samples], samples)
     vectors = {name: features(images, samples) for name, images in pictures.items()}
-    distances = {name: kernel_distance(v, truth, scenes, scenes, seed=seed) for name, v in vectors.items()}
-    kinds = np.array([s.defect for s in samples])
+    kinds, together = np.array([s.defect for s in samples]), np.zeros(len(samples))
+    distances = {name: distance_within_groups(v, truth, together, scenes, seed=seed) for name, v in vectors.items()}
     within = {name: distance_within_groups(v, truth, kinds, scenes, seed=seed) for name, v in vectors.items()}
     if len(others) >= 2:
         chance = list(others[: len(samples)])

@@ -6,7 +6,8 @@ from magic_ui.checks import require_choice
 from magic_ui.instruction.lexicon import Lexicon, load_lexicon
 from magic_ui.instruction.spec import UNCOUNTABLE, DefectSpec, thickness_word
 
-PROMPT_LANGUAGES = ("en", "zh", "bilingual")
+SINGLE_LANGUAGES = ("en", "zh")
+PROMPT_LANGUAGES = (*SINGLE_LANGUAGES, "bilingual")
 MAX_LOOKS = 4
 """Morphology words in a prompt; more would push it towards the text encoder's 77 tokens."""
 

@@ -14,9 +14,10 @@ import torch
 
 from ..checks import require_number
 from ..errors import InputError
+from ..instruction.prompt import PROMPT_LANGUAGES
 from ..registry import write_checksums
 from .autoencoder import psnr_inside, train_autoencoder
-from .captions import CAPTION_LANGUAGES, IDENTITY_CAPTION, sample_caption
+from .captions import IDENTITY_CAPTION, sample_caption
 from .diffusion import train_diffusion
 from .pairs import PairSet, load_pairs, patches
 from .recipe import Recipe
@@ -154,7 +155,7 @@ def _caption_corpus(pairs: PairSet, seed: int) -> list[str]:
     captions = [IDENTITY_CAPTION]
     for specs in pairs.specs:
         for spec in specs:
-            captions += [sample_caption(spec, generator, language) for language in CAPTION_LANGUAGES]
+            captions += [sample_caption(spec, generator, language) for language in PROMPT_LANGUAGES]
     return captions
 
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..instruction.prompt import build_prompt
+from ..instruction.prompt import PROMPT_LANGUAGES, build_prompt
 from ..instruction.spec import DefectSpec
 
-CAPTION_LANGUAGES = ("en", "zh", "bilingual")
 IDENTITY_CAPTION = "无缺陷 (no defect)"
 """Caption of a pair whose target is the normal picture itself; useful as a negative prompt."""
 
@@ -36,5 +35,5 @@ def sample_caption(spec: DefectSpec, generator: np.random.Generator, language: s
             values[slot] = 1 if slot == "count" else [] if slot == "morphology" else None
     if values["thickness_mm"] is not None and values["thickness"] is None:
         values["thickness"] = spec.thickness
-    chosen = language or str(generator.choice(CAPTION_LANGUAGES, p=(0.3, 0.3, 0.4)))
+    chosen = language or str(generator.choice(PROMPT_LANGUAGES, p=(0.3, 0.3, 0.4)))
     return build_prompt(DefectSpec.from_dict(values), language=chosen)

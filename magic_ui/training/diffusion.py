@@ -29,7 +29,8 @@ def make_batch(
     """Target, condition and mask latents at the recipe's size, and captions, for one step.
 
     ``odds``: chance of every scene's every defect [S, V]; None: equal. ``languages``: share of the captions in each of
-    ``CAPTION_LANGUAGES``; None: :func:`~magic_ui.training.captions.sample_caption`'s own.
+    ``PROMPT_LANGUAGES``; None: :func:`~magic_ui.training.captions.sample_caption`'s own.
+
     A share of the samples (``masked_share``) is conditioned as Stable Diffusion 2 is, on the picture with grey in
     place of the mask; of these, ``masked_identity_share`` are to be filled with sound surface. The mask tells how much
     of every cell is covered, but whole cells now and then (``binary_mask_share``) and where it hides the picture.

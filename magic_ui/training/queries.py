@@ -8,12 +8,12 @@ import cv2
 import numpy as np
 
 from ..instruction.lexicon import load_lexicon
+from ..instruction.prompt import SINGLE_LANGUAGES
 from ..localize.foreground import TEXTURES
 from ..localize.geometry import box_band
 from ..localize.phrases import OBJECT, place_phrases
 from .wholes import View, Whole
 
-LANGUAGES = ("en", "zh")
 REGIONS = ("top", "bottom", "left", "right", "center", "top_left", "top_right", "bottom_left", "bottom_right")
 LEAST_PIXELS = 12
 SLENDER = ("head", "neck", "thread", "tip")
@@ -57,7 +57,7 @@ def draw_query(whole: Whole, seen: View, generator: np.random.Generator) -> tupl
     kinds = [k for k in _SHARES if (k != "part" or parts) and (k != "absent" or absent)]
     weights = np.array([_SHARES[k] for k in kinds])
     kind = str(generator.choice(kinds, p=weights / weights.sum()))
-    language = str(generator.choice(LANGUAGES))
+    language = str(generator.choice(SINGLE_LANGUAGES))
     category = whole.category if generator.random() < 0.6 else None
     if kind == "region":
         region = str(generator.choice(REGIONS))
@@ -90,11 +90,11 @@ def phrase_meanings() -> dict[str, tuple[str, str]]:
     found: dict[str, tuple[str, str]] = {}
     for part in (None, "body", "edge", "face", *SLENDER, *STRIPS):
         for category in categories:
-            for phrase in place_phrases(part, category, LANGUAGES):
+            for phrase in place_phrases(part, category, SINGLE_LANGUAGES):
                 found.setdefault(phrase, (part or OBJECT, category or ""))
-        for word in (word for language in LANGUAGES for word in synonyms(part, language)) if part else ():
+        for word in (word for language in SINGLE_LANGUAGES for word in synonyms(part, language)) if part else ():
             found.setdefault(word, (part or OBJECT, ""))
-    for language in LANGUAGES:
+    for language in SINGLE_LANGUAGES:
         for region in REGIONS:
             for category in categories:
                 found.setdefault(_region_phrase(region, category, language), (region, category or ""))

@@ -2,7 +2,13 @@ import numpy as np
 import pytest
 import torch
 
-from magic_ui.evaluation.kid import distance_within_groups, kernel_distance, polynomial_kernel, squared_mmd
+from magic_ui.evaluation.kid import (
+    distance_between,
+    distance_within_groups,
+    kernel_distance,
+    polynomial_kernel,
+    squared_mmd,
+)
 from magic_ui.evaluation.lpips import distances, intra_cluster_lpips, mean_over_groups, mean_pairwise
 from magic_ui.evaluation.ordering import is_ordered, share_ordered, stroke_width
 from magic_ui.evaluation.seam import border_gradient, pixels_changed_outside, seam_ratio
@@ -55,6 +61,27 @@ def test_kid_within_one_group_is_the_plain_one_and_its_error_a_jackknife(generat
     assert value == pytest.approx(squared_mmd(x, y, scenes, scenes))
     left_out = [squared_mmd(*(np.delete(v, i, axis=0) for v in (x, y, scenes, scenes))) for i in range(12)]
     assert error == pytest.approx(np.sqrt(11 / 12 * np.sum((left_out - np.mean(left_out)) ** 2)))
+
+
+def test_two_kids_to_the_same_few_pictures_are_told_apart_where_each_alone_is_uncertain(generator):
+    truth = generator.normal(size=(16, 6))
+    far = generator.normal(size=(80, 6)) + 1.5
+    near = far - 0.3
+    rows, columns = np.arange(80), 100 + np.arange(16)
+    value, error = distance_between(near, far, truth, rows, columns)
+    assert value == pytest.approx(squared_mmd(far, truth, rows, columns) - squared_mmd(near, truth, rows, columns))
+    assert value > 3 * error
+    assert distance_between(far, near, truth, rows, columns) == pytest.approx((-value, error))
+    assert distance_between(far, far, truth, rows, columns) == (0, 0)
+
+
+def test_the_error_of_a_difference_of_kids_is_its_spread_over_other_pictures(generator):
+    draws = []
+    for _ in range(60):
+        truth, noise = generator.normal(size=(16, 4)), generator.normal(size=(40, 4))
+        draws.append(distance_between(noise + 0.8, noise + 1, truth, np.arange(40), 100 + np.arange(16)))
+    spread, errors = np.std([d[0] for d in draws]), [d[1] for d in draws]
+    assert 0.7 < np.mean(errors) / spread < 1.5
 
 
 def test_kid_is_deterministic_by_seed(generator):
