@@ -169,12 +169,16 @@ def _resemblance(found: Findings, features: dict[str, np.ndarray], truth: np.nda
     for name, (value, bar) in rivals.items():
         if value > 0:
             found.rows.append(Row(f"… share of {name}", kid[OURS][0] / value, bar, False, count=count))
-    if BEFORE in features:
-        ours, before = features[OURS], features[BEFORE]
-        nearer, error = distance_between(ours, before, truth, owners(ours, 0), owners(truth, len(ours)), seed=seed)
-        found.details["kid_nearer_than_before"] = {"mean": nearer, "error": error}
-        note = f"± {1000 * error:.2f}, one standard error, over the same places and test pictures"
-        found.rows.append(Row("… nearer than before fine-tuning by", 1000 * nearer, count=count, note=note))
+    ours, nearer = features[OURS], {}
+    for name in (n for n in features if n not in (OURS, REAL)):
+        mean, error = distance_between(
+            ours, features[name], truth, owners(ours, 0), owners(truth, len(ours)), seed=seed
+        )
+        nearer[name] = {"mean": mean, "error": error}
+        found.rows.append(
+            Row(f"… nearer than {name} by", 1000 * mean, count=count, note=f"± {1000 * error:.2f}, one standard error")
+        )
+    found.details["kid_nearer_than"] = nearer
 
 
 def _diversity(found: Findings, vgg: Any, sets: dict[str, list[Picture]]) -> None:

@@ -106,7 +106,7 @@ def test_one_command_prints_the_table_and_writes_the_report(dataset, checkpoint,
     page = (tmp_path / "report.html").read_text()
     kid = report["details"]["kid_real"]
     assert kid["before fine-tuning"] == kid["ours"]  # the same checkpoint
-    assert report["details"]["kid_nearer_than_before"] == {"mean": 0, "error": 0}
+    assert report["details"]["kid_nearer_than"]["before fine-tuning"] == {"mean": 0, "error": 0}
     assert "Pixel AP on unseen real defects" in page and "data:image/jpeg" in page
     with pytest.raises(InputError, match="per_class"):
         run_downstream(real=dataset, checkpoint=checkpoint, output=tmp_path, per_class=0)
