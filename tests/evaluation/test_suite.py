@@ -6,10 +6,12 @@ import pytest
 pytest.importorskip("stlpips_pytorch")
 
 from magic_ui import InputError
+from magic_ui.evaluation import painting
 from magic_ui.evaluation.command import run_evaluation
 from magic_ui.evaluation.reconstruction import mask_psnr
 from magic_ui.images import encode_png
 from magic_ui.paint.checkpoint import load_checkpoint
+from magic_ui.studio import DefectStudio
 from tests.evaluation.conftest import write_scenes
 from tests.tiny import save_tiny_checkpoint
 
@@ -91,3 +93,26 @@ def test_an_autoencoders_psnr_is_that_of_its_error(checkpoint, samples):
 def test_without_scenes_to_train_on_it_says_so(checkpoint, scene_folder, tmp_path):
     with pytest.raises(InputError, match="classifier"):
         run_evaluation(checkpoint=str(checkpoint), held_out=scene_folder, output=tmp_path)
+
+
+def test_a_request_in_two_languages_is_painted_once_unless_the_painter_is_told_something_else(
+    checkpoint, samples, monkeypatch
+):
+    studio, sample, paintings = DefectStudio.from_pretrained(checkpoint), samples[0], []
+    generate, plan_sample = studio.generate, painting.plan_sample
+    monkeypatch.setattr(studio, "generate", lambda *a, **k: paintings.append(a) or generate(*a, **k))
+    request = painting.request_of(sample.spec)
+    both = painting.paint_asked(studio, sample, request, ("en", "zh"), seed=4)
+    alone = painting.paint_sample(studio, sample, request, language="zh", seed=4)
+    assert len(paintings) == 2 and list(both) == ["en", "zh"]
+    assert all((both[language].images[0] == alone.images[0]).all() for language in both)
+
+    def other_words(studio, sample, spec, language, seed):
+        plan, understood = plan_sample(studio, sample, spec, language, seed)
+        plan.targets[0].prompt += language
+        return plan, understood and language == "en"
+
+    monkeypatch.setattr(painting, "plan_sample", other_words)
+    both = painting.paint_asked(studio, sample, request, ("en", "zh"), seed=4)
+    assert len(paintings) == 4
+    assert both["en"].understood and not both["zh"].understood
