@@ -11,6 +11,7 @@ Rules where a sentence leaves room:
 - A width in mm decides the thickness word, whatever word stands beside it. A length ("5 mm long")
   has no slot.
 - A defect that is negated ("without rust", 不要裂纹) is not asked for.
+- A translation in brackets, as in the prompts of bilingual checkpoints, says the same thing again.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from magic_ui.instruction.mentions import Mention, find_mentions
 from magic_ui.instruction.places import Place, group_places, share_places
 from magic_ui.instruction.spec import MAX_UNRECOGNIZED, UNCOUNTABLE, DefectSpec, thickness_word
 from magic_ui.instruction.tokens import Token, normalize, tokenize
+from magic_ui.instruction.translated import merge_translation, split_translation
 
 MAX_SPECS = 20
 MAX_DEFECT_WORDS = 100
@@ -67,6 +69,18 @@ def parse_instruction(text: str) -> list[DefectSpec]:
     clean = normalize(require_text("instruction", text))
     if len(clean) > 2 * TEXT_LIMIT:  # compatibility forms may stand for many characters
         raise InputError("instruction", f"more than {TEXT_LIMIT} characters once written out; shorten it.")
+    sides = split_translation(clean)
+    return (sides and _read_translation(*sides)) or _read(clean)
+
+
+def _read_translation(outside: str, inside: str) -> list[DefectSpec] | None:
+    try:
+        return merge_translation(_read(outside), _read(inside))
+    except InputError:  # the brackets hold something else
+        return None
+
+
+def _read(clean: str) -> list[DefectSpec]:
     lexicon = load_lexicon()
     tokens = tokenize(clean, lexicon)
     if sum(token.is_defect for token in tokens) > MAX_DEFECT_WORDS:

@@ -272,3 +272,29 @@ def test_medium_is_a_lines_thickness_and_an_areas_severity(text, severity, thick
 def test_an_edge_keeps_its_side(text, region):
     (spec,) = parse_instruction(text)
     assert (spec.part, spec.region, spec.unrecognized) == ("edge", region, [])
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("螺丝头部的细划痕 (thin scratch on the screw head)", [("scratch", "head", "thin", None, 1)]),
+        ("螺丝头部的细划痕（severe scratch）。", [("scratch", "head", "thin", "severe", 1)]),
+        ("two dents on the neck (颈部的凹痕)", [("dent", "neck", None, None, 2)]),
+        (
+            "头部划痕和螺纹腐蚀 (a scratch on the head and rust on the thread)",
+            [("scratch", "head", None, None, 1), ("corrosion", "thread", None, None, 1)],
+        ),
+        ("头部的划痕 (a dent on the neck)", [("scratch", "head", None, None, 1), ("dent", "neck", None, None, 1)]),
+        (
+            "头部的划痕 (a scratch on the neck)",
+            [("scratch", "head", None, None, 1), ("scratch", "neck", None, None, 1)],
+        ),
+        ("头部的划痕 (thin)", [("scratch", "head", "thin", None, 1)]),
+        ("头部的划痕 (0.1 mm)", [("scratch", "head", "thin", None, 1)]),
+        ("a scratch (thin) on the head", [("scratch", "head", "thin", None, 1)]),
+    ],
+)
+def test_a_translation_in_brackets_is_the_same_defect(text: str, expected: list) -> None:
+    read = parse_instruction(text)
+    assert [(s.defect, s.part, s.thickness, s.severity, s.count) for s in read] == expected
+    assert all(not s.unrecognized and s.text in text for s in read)

@@ -126,6 +126,17 @@ def test_prompts_are_understood(defect: str) -> None:
         assert read.unrecognized == []
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_prompts_are_read_back_as_what_they_say(language: str) -> None:
+    for defect, severity, thickness, part in itertools.product(
+        ("scratch", "crack", "dent", "stain"), (None, *SEVERITIES), (None, "thin", "thick"), (None, "head", "thread")
+    ):
+        spec = DefectSpec(defect, severity=severity, thickness=thickness, part=part, category="screw")
+        (read,) = parse_instruction(build_prompt(spec, language=language))
+        assert read.unrecognized == read.morphology == []
+        assert replace(read, language="en", text="", category="screw") == spec
+
+
 def test_describe() -> None:
     spec = replace(PLAIN, thickness_mm=0.1, count=2, unrecognized=["zorp"], morphology=["fine", "rough"])
     assert describe(spec, "en") == [
