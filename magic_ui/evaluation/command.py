@@ -100,7 +100,7 @@ def run_downstream(
         real: DS-MVTec folder.
         output: folder for the painted pictures, ``report.json`` and ``report.html``.
         per_class: synthetic pictures of each class, 1–1000.
-        seeds: networks of each kind, 1–10.
+        seeds: segmenters of each kind, 1–10; of classifiers there are 20.
         train_share: share of every defect, by file name, that trains; the rest tests.
         align, rivals: see :class:`~magic_ui.evaluation.downstream.DownstreamSettings`.
         before: the checkpoint that ``checkpoint`` was fine-tuned from, to be compared with.

@@ -103,6 +103,7 @@ def test_one_command_prints_the_table_and_writes_the_report(dataset, checkpoint,
         assert f"pixel AP, {name}" in printed
     report = json.loads((tmp_path / "report.json").read_text())
     assert {len(runs) for name, runs in report["details"]["downstream"].items() if "none" not in name} == {2}
+    assert {len(shares) for shares in report["details"]["classification"].values()} == {20}
     page = (tmp_path / "report.html").read_text()
     kid = report["details"]["kid_real"]
     assert kid["before fine-tuning"] == kid["ours"]  # the same checkpoint
