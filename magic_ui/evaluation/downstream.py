@@ -172,10 +172,10 @@ def _resemblance(found: Findings, features: dict[str, np.ndarray], truth: np.nda
         if value > 0:
             found.rows.append(Row(f"… share of {name}", kid[OURS][0] / value, bar, False, count=count))
     ours, nearer = features[OURS], {}
-    for name in (n for n in features if n not in (OURS, REAL)):
-        mean, error = distance_between(
-            ours, features[name], truth, owners(ours, 0), owners(truth, len(ours)), seed=seed
-        )
+    for name, rows in features.items():
+        if name in (OURS, REAL):
+            continue
+        mean, error = distance_between(ours, rows, truth, owners(ours, 0), owners(truth, len(ours)), seed=seed)
         nearer[name] = {"mean": mean, "error": error}
         found.rows.append(
             Row(f"… nearer than {name} by", 1000 * mean, count=count, note=f"± {1000 * error:.2f}, one standard error")

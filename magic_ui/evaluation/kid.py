@@ -116,16 +116,14 @@ def kernel_distance(
 ) -> tuple[float, float]:
     """KID: mean and standard deviation of :func:`squared_mmd` over random subsets of both sets.
 
-    Where the two sets hold the same scenes in the same order, the same members are drawn from both.
+    For two pictures of each sample see :func:`distance_within_groups`, which keeps them together.
     """
     generator = np.random.default_rng([seed, 21])
-    paired = scenes_x is not None and scenes_y is not None and np.array_equal(scenes_x, scenes_y)
     values = []
     # Subsets of nearly the whole set would all be alike, and their spread no measure of chance.
     subset_size = min(subset_size, max(2, 3 * min(len(x), len(y)) // 4))
     for _ in range(subsets):
-        i = generator.choice(len(x), subset_size, replace=False)
-        j = i if paired else generator.choice(len(y), subset_size, replace=False)
+        i, j = (generator.choice(len(v), subset_size, replace=False) for v in (x, y))
         labels = [None if labels is None else np.asarray(labels)[k] for labels, k in ((scenes_x, i), (scenes_y, j))]
         values.append(squared_mmd(x[i], y[j], *labels))
     return float(np.mean(values)), float(np.std(values))

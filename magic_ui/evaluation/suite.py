@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -152,7 +152,7 @@ def _ask_all(
 ) -> dict[str, list[Painted]]:
     """Every sample as visitors get it, by the language of their sentence."""
     asked: dict[str, list[Painted]] = {language: [] for language in SINGLE_LANGUAGES}
-    for index, sample in enumerate(samples):
+    for index, sample in _counted(samples, stage):
         each = paint_asked(
             studio,
             sample,
@@ -163,8 +163,6 @@ def _ask_all(
         )
         for language, painted in each.items():
             asked[language].append(painted)
-        if (index + 1) % 16 == 0:
-            stage(f"  {index + 1}/{len(samples)}")
     return asked
 
 
@@ -176,12 +174,15 @@ def _paint_all(
     language: str,
     wording: str | None = None,
 ) -> list[Painted]:
-    painted = []
+    return [_paint(studio, s, i, settings, language, wording) for i, s in _counted(samples, stage)]
+
+
+def _counted(samples: Sequence[DefectSample], stage: Callable[[str], None]) -> Iterator[tuple[int, DefectSample]]:
+    """Every sample with its index; a line when another sixteen are done."""
     for index, sample in enumerate(samples):
-        painted.append(_paint(studio, sample, index, settings, language, wording))
-        if len(painted) % 16 == 0:
-            stage(f"  {len(painted)}/{len(samples)}")
-    return painted
+        yield index, sample
+        if (index + 1) % 16 == 0:
+            stage(f"  {index + 1}/{len(samples)}")
 
 
 def _severity(found: Findings, studio: DefectStudio, picked: Sequence[DefectSample], settings: Settings) -> None:

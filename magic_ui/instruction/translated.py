@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import fields, replace
 
 from magic_ui.instruction.spec import MAX_UNRECOGNIZED, DefectSpec
+from magic_ui.instruction.tokens import is_chinese
 
 _BRACKETED = re.compile(r"([^()]+)\((.+)\)[\s.。]*")
-_CHINESE = re.compile(r"[\u3400-\u9fff]")
 _ENGLISH = re.compile(r"[a-z]{3,}", re.IGNORECASE)
 _JOINED = ("morphology", "unrecognized")
 
@@ -19,7 +19,7 @@ def split_translation(text: str) -> tuple[str, str] | None:
     found = _BRACKETED.fullmatch(text)
     if found is None:
         return None
-    languages = [(bool(_CHINESE.search(side)), bool(_ENGLISH.search(side))) for side in found.groups()]
+    languages = [(any(map(is_chinese, side)), bool(_ENGLISH.search(side))) for side in found.groups()]
     if sorted(languages) != [(False, True), (True, False)]:
         return None
     outside, inside = found.groups()
@@ -30,8 +30,13 @@ def merge_translation(outside: Sequence[DefectSpec], inside: Sequence[DefectSpec
     """What both sides say, each slot from the one that fills it; None where they speak of different things."""
     if len(outside) != len(inside):
         return None
-    merged = [_merge(*pair) for pair in zip(outside, inside, strict=True)]
-    return None if None in merged else [spec for spec in merged if spec is not None]
+    merged = []
+    for pair in zip(outside, inside, strict=True):
+        spec = _merge(*pair)
+        if spec is None:
+            return None
+        merged.append(spec)
+    return merged
 
 
 def _merge(spec: DefectSpec, other: DefectSpec) -> DefectSpec | None:

@@ -21,7 +21,7 @@ from tqdm import tqdm
 from magic_ui.data.attributes import spec_from_attributes
 from magic_ui.data.layout import CLASS_IDS, DS_MVTEC, GOOD, colored
 from magic_ui.data.tables import write_captions
-from magic_ui.instruction.prompt import build_prompt
+from magic_ui.instruction.prompt import SINGLE_LANGUAGES, build_prompt
 
 ATTRIBUTES = (
     "caption_en",
@@ -85,7 +85,7 @@ def write_sample(output: Path, index: int, sample: dict[str, Any]) -> None:
     _write_png(output / paths["mask"], ids)
     _write_png(output / paths["rgb_mask"], colored(ids))
     spec = spec_from_attributes(category, meta["defect"])
-    captions = {f"caption_{language}": build_prompt(spec, language=language) for language in ("en", "zh")}
+    captions = {f"caption_{language}": build_prompt(spec, language=language) for language in SINGLE_LANGUAGES}
     _write(output / paths["record"], json.dumps(meta | captions, indent=1, ensure_ascii=False).encode())
 
 

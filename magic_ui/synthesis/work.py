@@ -15,6 +15,7 @@ from ..data.layout import CLASS_IDS, layout_named
 from ..errors import InputError
 from ..images import load_image, load_mask
 from ..instruction import DefectSpec, build_prompt
+from ..instruction.prompt import SINGLE_LANGUAGES
 from ..localize import Plan
 from ..studio import DefectStudio
 from .jobs import Task
@@ -136,6 +137,6 @@ def _attributes(specs: list[DefectSpec], strength: float, agreement: float) -> l
         texts = [" ".join(map(str, v)) if isinstance(v, list) else "" if v is None else str(v) for v in values]
         return "; ".join(texts) if any(texts) else ""
 
-    words = [joined([build_prompt(spec, language=language) for spec in specs]) for language in ("en", "zh")]
+    words = [joined([build_prompt(spec, language=language) for spec in specs]) for language in SINGLE_LANGUAGES]
     slots = [joined([getattr(spec, name) for spec in specs]) for name in ATTRIBUTES[2:-2]]
     return [*words, *slots, f"{strength:.4f}", f"{agreement:.4f}"]
